@@ -1,0 +1,7 @@
+"""The app of users and their API keys."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"

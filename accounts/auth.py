@@ -1,0 +1,80 @@
+"""The API's authentication: who is behind an `X-API-Key`."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import APIKeyHeader
+
+from accounts.keys import digest_of, is_well_formed
+from accounts.models import LAST_USED_PRECISION, ApiKey
+from api.problem_types import READ_ONLY_KEY
+from api.problems import Problem
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCaller:
+    """A key, and the user it acts for, as they were when the request came in."""
+
+    key_id: int
+    owner_id: int
+    username: str
+    name: str
+    prefix: str
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    COLUMNS = (
+        "id",
+        "user_id",
+        "user__username",
+        "name",
+        "prefix",
+        "read_only",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+    )
+
+
+class ApiKeyAuth(APIKeyHeader):
+    """Requires a valid key in `X-API-Key`, and one that may write where the request does."""
+
+    param_name = "X-API-Key"
+    openapi_description = "A key of yours, made in the admin or by `manage.py issue_key`."
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> KeyCaller | None:
+        """Return who is calling, or None; in one query, and in none where the checksum is off.
+
+        Raises a 403 problem when a read-only key is used to write.
+        """
+        if key is None or not is_well_formed(key):
+            return None
+        row = ApiKey.objects.valid().filter(digest=digest_of(key)).values_list(*KeyCaller.COLUMNS).first()
+        if row is None:
+            return None
+        caller = KeyCaller(*row)
+        request.auth = caller  # type: ignore[attr-defined]
+        note_use(caller)
+        if caller.read_only and request.method not in SAFE_METHODS:
+            raise Problem(READ_ONLY_KEY, "This key may read but not write.")
+        return caller
+
+
+def note_use(caller: KeyCaller) -> None:
+    """Keep `last_used_at` to within ten minutes; a failure to do so is no reason to refuse the request."""
+    if caller.last_used_at and caller.last_used_at > timezone.now() - LAST_USED_PRECISION:
+        return
+    try:
+        ApiKey.objects.filter(pk=caller.key_id).touch()
+    except DatabaseError:
+        logger.warning("the last use of key %s could not be noted", caller.prefix, exc_info=True)

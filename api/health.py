@@ -1,0 +1,39 @@
+"""`/healthz` and `/readyz`, for whoever watches the process."""
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+
+
+class HealthMiddleware:
+    """Answers before Django looks at `Host`, which a probe on an address cannot know."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.migrated = False
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in ("/healthz", "/readyz"):
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        fault = self.fault() if request.path_info == "/readyz" else None
+        response = HttpResponse(fault or "ok", status=503 if fault else 200, content_type="text/plain")
+        response["Cache-Control"] = "no-store"
+        response["Content-Length"] = str(len(response.content))
+        return response
+
+    def fault(self) -> str | None:
+        """Return why requests cannot be served; migrations are looked at until they are complete once."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            if not self.migrated:
+                executor = MigrationExecutor(connection)
+                self.migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except DatabaseError:
+            return "the database does not answer"
+        return None if self.migrated else "migrations are missing: run manage.py migrate"

@@ -1,0 +1,148 @@
+"""Every setting of the service. The environment is read here and nowhere else (README.md has the table)."""
+
+import tomllib
+from functools import partial
+from os import cpu_count
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, validate
+
+from config.environment import database, kept_secret, setting, sqlite
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
+
+env = Env()
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+# The process
+
+DEBUG = setting(env.bool, "DEBUG", False, "true or false")
+ALLOWED_HOSTS = setting(
+    env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "host names, separated by commas"
+)
+HOST = setting(env.str, "HOST", "127.0.0.1", "an address to listen on")
+PORT = setting(partial(env.int, validate=validate.Range(1, 65535)), "PORT", 8000, "a port, 1 to 65535")
+WEB_CONCURRENCY = setting(
+    partial(env.int, validate=validate.Range(1, 1024)),
+    "WEB_CONCURRENCY",
+    cpu_count() or 1,
+    "a number of worker processes, 1 to 1024",
+)
+
+# Data
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+DATABASES = {"default": database(DATABASE_URL) if DATABASE_URL else sqlite(VAR_DIR / "goatfish.sqlite3")}
+ON_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY and ON_SQLITE:
+    SECRET_KEY = kept_secret(VAR_DIR / "secret_key")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set; with PostgreSQL it takes 50 random characters, the same on each machine."
+    )
+
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The house
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "ninja",  # serves Swagger UI from this process; without it the page loads from a CDN
+    "api",
+    "accounts",
+    "simulations",
+]
+MIDDLEWARE = [
+    "api.request_ids.RequestIDMiddleware",
+    "api.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "api.middleware.ApiMiddleware",  # what follows is for pages alone
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# What a request may cost: 1 MiB of body in memory (RFC 9110's 413 past that)
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
+
+# Pages
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static.StaticFilesStorage"},
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# TLS: with HTTPS=true, plain requests are redirected and cookies never leave over a plain connection
+
+HTTPS = setting(env.bool, "HTTPS", False, "true or false")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+
+# Logs: to standard error, each line with its request's id
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "api.request_ids.RequestIDFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"},
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},  # a client's 4xx is in the access log, not worth a warning
+    },
+}

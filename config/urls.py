@@ -1,0 +1,16 @@
+"""Every address of the service; `/healthz` and `/readyz` are answered before these."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import TemplateView
+
+from api.views import problem_page, problem_pages
+from config.api import api
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("admin/", admin.site.urls),
+    path("api/", api.urls),
+    path("problems", problem_pages, name="problems"),
+    path("problems/<slug:slug>", problem_page, name="problem"),
+]

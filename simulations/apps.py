@@ -1,0 +1,7 @@
+"""The app of simulations."""
+
+from django.apps import AppConfig
+
+
+class SimulationsConfig(AppConfig):
+    name = "simulations"

@@ -1,0 +1,37 @@
+"""The resource that the service keeps."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from api.constraints import FieldCheck
+from api.models import OwnedModel, OwnedQuerySet, sort_indexes
+
+
+class Simulation(OwnedModel):
+    """A named period of somebody's."""
+
+    name = models.CharField(max_length=300)
+    start_date = models.DateField()
+    end_date = models.DateField()
+
+    objects: ClassVar[OwnedQuerySet["Simulation"]] = OwnedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [
+            *sort_indexes("created_at", "updated_at", "name", "start_date", "end_date"),
+            models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
+        ]
+        constraints = [
+            FieldCheck(
+                field="end_date",
+                condition=Q(start_date__lte=F("end_date")),
+                name="simulation_dates_in_order",
+                violation_error_code="date_order",
+                violation_error_message="must not be before start_date",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,60 @@
+"""What goes into the API of simulations, and what comes out."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from api.schemas import Date, In, ListQuery, OwnedOut, Patch, Text, Time
+
+NAME = Field(description="What it is called.", examples=["Monsoon season, coarse grid"])
+START_DATE = Field(description="Its first day.", examples=["2026-06-01"])
+END_DATE = Field(description="Its last day, not before `start_date`.", examples=["2026-09-30"])
+
+
+class SimulationIn(In):
+    """All that a client sets of a simulation."""
+
+    name: Text = NAME
+    start_date: Date = START_DATE
+    end_date: Date = END_DATE
+
+    @field_validator("end_date")
+    @classmethod
+    def _in_order(cls, end_date: date, info: ValidationInfo) -> date:
+        start_date = info.data.get("start_date")
+        if start_date is not None and end_date < start_date:
+            raise PydanticCustomError("date_order", "must not be before start_date")
+        return end_date
+
+
+class SimulationPatch(Patch, SimulationIn):
+    """Any of a simulation's fields; those left out stay as they are."""
+
+
+class SimulationOut(OwnedOut):
+    """A simulation."""
+
+    name: str = NAME
+    start_date: date = START_DATE
+    end_date: date = END_DATE
+    created_at: Time
+    updated_at: Time
+
+
+class SimulationQuery(ListQuery):
+    """The parameters of the list of simulations."""
+
+    sort: Literal[
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-updated_at",
+        "name",
+        "-name",
+        "start_date",
+        "-start_date",
+        "end_date",
+        "-end_date",
+    ] = Field("-created_at", description="The sort key; `-` sorts descending. Ties are broken by `id`.")

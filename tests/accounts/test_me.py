@@ -1,0 +1,26 @@
+"""`GET /api/me`."""
+
+from datetime import UTC, datetime
+
+from accounts.models import ApiKey
+from tests.base import ApiTestCase
+
+
+class MeTests(ApiTestCase):
+    def test_tells_who_calls_and_with_which_key(self) -> None:
+        created = datetime(2026, 11, 22, 8, 0, 0, 120, tzinfo=UTC)
+        record, key = ApiKey.issue(self.bob, name="laptop", read_only=True, created_at=created)
+        response = self.call("GET", "/api/me", key=key)
+        self.assertEqual(
+            response.json(),
+            {
+                "username": "bob",
+                "key": {
+                    "name": "laptop",
+                    "prefix": record.prefix,
+                    "read_only": True,
+                    "created_at": "2026-11-22T08:00:00.000120Z",
+                    "expires_at": None,
+                },
+            },
+        )

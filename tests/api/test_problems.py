@@ -1,0 +1,146 @@
+"""Problem details on every path under `/api`, and the pages that they point at."""
+
+import json
+from unittest import mock
+
+from django.contrib.staticfiles import finders
+from django.test import override_settings
+
+from api.problem_types import PROBLEM_TYPES
+from tests.base import ApiTestCase
+
+
+class PathTests(ApiTestCase):
+    def test_an_unknown_path_is_404_key_or_no_key(self) -> None:
+        paths = (
+            "/api",
+            "/api/",
+            "/api/nope",
+            "/api/simulations/",
+            "/api/me/",
+            "/api/docs/",
+            "/api//me",
+            "/api/%00",
+        )
+        for path in paths:
+            for key in ("", None):
+                with self.subTest(path, key=key):
+                    self.assertProblem(self.call("GET", path, key=key), 404, "not-found")
+
+    @override_settings(DEBUG=True)
+    def test_an_unknown_path_is_a_problem_while_debugging_too(self) -> None:
+        self.assertProblem(self.call("GET", "/api/nope"), 404, "not-found")
+
+    def test_a_wrong_method_is_405_and_names_those_that_work(self) -> None:
+        allowed = {
+            "/api/simulations": "GET, HEAD, OPTIONS, POST",
+            f"/api/simulations/{'2' * 20}": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+            "/api/me": "GET, HEAD, OPTIONS",
+            "/api/openapi.json": "GET, HEAD, OPTIONS",
+            "/api/docs": "GET, HEAD, OPTIONS",
+        }
+        for path, methods in allowed.items():
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "BREW"} - set(methods.split(", ")):
+                with self.subTest(path, method=method):
+                    response = self.call(method, path)
+                    self.assertProblem(response, 405, "method-not-allowed")
+                    self.assertEqual(response["Allow"], methods)
+
+    def test_options_answers_204_with_allow_and_needs_no_key(self) -> None:
+        for path in ("/api/simulations", "/api/me", "/api/docs", "/api/openapi.json"):
+            response = self.call("OPTIONS", path, key=None)
+            self.assertEqual((response.status_code, response.content), (204, b""))
+            self.assertIn("OPTIONS", response["Allow"].split(", "))
+        self.assertProblem(self.call("OPTIONS", "/api/nope", key=None), 404, "not-found")
+
+    def test_head_answers_as_get_does_without_a_body(self) -> None:
+        one = f"/api/simulations/{self.simulation().pk}"
+        for path in (one, "/api/simulations", "/api/me", "/api/docs", "/api/openapi.json"):
+            get, head = self.call("GET", path), self.call("HEAD", path)
+            self.assertEqual((head.status_code, head.content), (200, b""))
+            varying = {"X-Request-ID"}
+            expected = {k: v for k, v in get.headers.items() if k not in varying}
+            self.assertEqual({k: v for k, v in head.headers.items() if k not in varying}, expected)
+        self.assertEqual(self.call("HEAD", "/api/me", key=None).status_code, 401)
+
+    def test_no_cookie_opens_the_api(self) -> None:
+        self.client.force_login(self.alice)
+        response = self.call("GET", "/api/me", key=None)
+        self.assertProblem(response, 401, "invalid-key")
+        self.assertNotIn("Cookie", response.get("Vary", ""))
+
+    def test_a_host_that_is_not_allowed_is_named(self) -> None:
+        problem = self.assertProblem(
+            self.call("GET", "/api/me", headers={"Host": "evil.example"}), 400, "malformed-request"
+        )
+        self.assertEqual(problem["errors"][0]["header"], "Host")
+
+    def test_a_crash_is_a_problem_that_tells_nothing(self) -> None:
+        self.client.raise_request_exception = False
+        for debug in (False, True):
+            with (
+                self.subTest(debug=debug),
+                override_settings(DEBUG=debug),
+                mock.patch("accounts.api.MeOut", side_effect=RuntimeError("SELECT secret")),
+                self.assertLogs("django.request", "ERROR") as logs,
+            ):
+                response = self.call("GET", "/api/me")
+            self.assertProblem(response, 500, "internal-error")
+            self.assertNotIn(b"secret", response.content)
+            self.assertIn("SELECT secret", logs.output[0])
+
+
+class RequestIDTests(ApiTestCase):
+    def test_keeps_the_callers_own(self) -> None:
+        for given in ("a", "A.b_c-9", "x" * 128):
+            response = self.call("GET", "/api/me", headers={"X-Request-ID": given})
+            self.assertEqual(response["X-Request-ID"], given)
+
+    def test_replaces_one_of_another_form(self) -> None:
+        for given in ("", "x" * 129, "a b", "a/b", "é", "a\n"):
+            response = self.call("GET", "/api/me", headers={"X-Request-ID": given})
+            self.assertRegex(response["X-Request-ID"], r"\A[0-9a-f]{32}\Z")
+
+    def test_makes_a_new_one_each_time(self) -> None:
+        ids = {self.call("GET", "/api/me")["X-Request-ID"] for _ in range(3)}
+        self.assertEqual(len(ids), 3)
+
+    def test_stands_in_the_log(self) -> None:
+        self.client.raise_request_exception = False
+        with (
+            mock.patch("accounts.api.MeOut", side_effect=RuntimeError),
+            self.assertLogs("django.request", "ERROR") as logs,
+        ):
+            self.call("GET", "/api/me", headers={"X-Request-ID": "find-me"})
+        self.assertEqual(logs.records[0].request.request_id, "find-me")  # type: ignore[attr-defined]
+
+
+class PageTests(ApiTestCase):
+    def test_every_type_is_a_page(self) -> None:
+        index = self.client.get("/problems")
+        for problem in PROBLEM_TYPES.values():
+            page = self.client.get(problem.uri)
+            self.assertContains(page, f"{problem.status} {problem.title}")
+            self.assertContains(index, f'href="{problem.uri}"')
+
+    def test_another_is_404(self) -> None:
+        self.assertEqual(self.client.get("/problems/nope").status_code, 404)
+
+    def test_the_home_page_shows_the_way(self) -> None:
+        home = self.client.get("/")
+        self.assertContains(home, "/api/simulations")
+        self.assertContains(home, 'href="/api/docs"')
+
+
+class DocumentTests(ApiTestCase):
+    def test_the_kept_document_is_the_one_that_is_served(self) -> None:
+        served = self.client.get("/api/openapi.json")
+        with open("docs/openapi.json") as kept:
+            self.assertEqual(json.load(kept), served.json(), "run: make docs")
+
+    def test_the_docs_page_loads_nothing_from_elsewhere(self) -> None:
+        page = self.client.get("/api/docs").content.decode()
+        self.assertNotRegex(page, r"(src|href)=\"(https?:)?//")
+        self.assertIn('"persistAuthorization": true', page)
+        self.assertIn('"validatorUrl": null', page)
+        self.assertIsNotNone(finders.find("ninja/swagger-ui-bundle.js"))

@@ -1,0 +1,57 @@
+"""What the tests share: alice owns, bob is the stranger, and each calls the API with a key."""
+
+import json
+from typing import Any
+
+from django.test import TestCase
+
+from accounts.models import ApiKey, User
+from simulations.models import Simulation
+
+VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
+
+
+class ApiTestCase(TestCase):
+    alice: User
+    bob: User
+    key: str
+    bobs_key: str
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.alice, cls.bob = User.objects.create(username="alice"), User.objects.create(username="bob")
+        cls.key, cls.bobs_key = issue_key(cls.alice), issue_key(cls.bob)
+
+    def simulation(self, owner: User | None = None, **fields: Any) -> Simulation:
+        return Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",
+        *,
+        key: str | None = "",
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Send a request with alice's key, with another, or with none (`None`); bytes go as they are."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = dict(headers or {})
+        if key is not None:
+            sent["X-API-Key"] = key or self.key
+        return self.client.generic(method, path, data, content_type, headers=sent)
+
+    def assertProblem(self, response: Any, status: int, slug: str) -> dict[str, Any]:  # noqa: N802
+        """Check the whole form of a problem, and return it."""
+        problem: dict[str, Any] = json.loads(response.content)
+        self.assertEqual((response.status_code, problem["type"]), (status, f"/problems/{slug}"), problem)
+        self.assertEqual(response["Content-Type"], "application/problem+json")
+        self.assertEqual(problem["status"], status)
+        self.assertEqual(problem["instance"], response.request["PATH_INFO"].encode("latin-1").decode())
+        self.assertEqual(problem["request_id"], response["X-Request-ID"])
+        return problem
+
+
+def issue_key(user: User, **fields: Any) -> str:
+    return ApiKey.issue(user, **fields)[1]

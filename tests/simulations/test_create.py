@@ -1,0 +1,51 @@
+"""`POST /api/simulations`."""
+
+from datetime import date
+
+from simulations.models import Simulation
+from tests.base import VALID, ApiTestCase
+
+
+class CreateTests(ApiTestCase):
+    def test_create_keeps_what_was_sent_for_the_caller(self) -> None:
+        response = self.call("POST", "/api/simulations", VALID)
+        self.assertEqual(response.status_code, 201)
+        row = Simulation.objects.get()
+        self.assertEqual((row.owner, row.name, row.version), (self.alice, VALID["name"], 1))
+        self.assertEqual((row.start_date, row.end_date), (date(2026, 6, 1), date(2026, 9, 30)))
+        self.assertEqual(response["Location"], f"/api/simulations/{row.pk}")
+        self.assertEqual(response["ETag"], '"1"')
+
+    def test_create_answers_with_the_object(self) -> None:
+        response = self.call("POST", "/api/simulations", VALID)
+        answer = response.json()
+        self.assertEqual(list(answer), ["id", "name", "start_date", "end_date", "created_at", "updated_at"])
+        self.assertEqual({name: answer[name] for name in VALID}, VALID)
+        self.assertRegex(answer["created_at"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z\Z")
+        self.assertEqual(answer["updated_at"], answer["created_at"])
+        self.assertEqual(self.call("GET", response["Location"]).json(), answer)
+
+    def test_create_trims_white_space_and_keeps_the_rest(self) -> None:
+        for sent, kept in (
+            ("\u2003 a  b \u00a0\n", "a  b"),
+            ("x" * 300, "x" * 300),
+            (" " + "🐟" * 300 + " ", "🐟" * 300),
+            ("% _ \\ ' \" שלום ;--", "% _ \\ ' \" שלום ;--"),
+        ):
+            response = self.call("POST", "/api/simulations", {**VALID, "name": sent})
+            self.assertEqual(response.json()["name"], kept)
+            self.assertEqual(self.call("GET", response["Location"]).json()["name"], kept)
+
+    def test_create_takes_a_period_of_one_day_and_the_first_and_last_days_there_are(self) -> None:
+        for first, last in (("2026-01-01", "2026-01-01"), ("0001-01-01", "9999-12-31")):
+            response = self.call(
+                "POST", "/api/simulations", {"name": "x", "start_date": first, "end_date": last}
+            )
+            self.assertEqual(response.status_code, 201, response.content)
+
+    def test_create_refuses_an_end_before_the_start(self) -> None:
+        response = self.call("POST", "/api/simulations", {**VALID, "end_date": "2026-05-31"})
+        problem = self.assertProblem(response, 422, "validation-error")
+        expected = {"pointer": "/end_date", "detail": "must not be before start_date", "code": "date_order"}
+        self.assertEqual(problem["errors"], [expected])
+        self.assertFalse(Simulation.objects.exists())
