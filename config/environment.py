@@ -1,11 +1,12 @@
 """How one environment variable becomes a setting, or one line that says how to mend it."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,9 +15,10 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
-def setting(read: Callable[[str], T], name: str, default: T, takes: str) -> T:
+def setting(read: Callable[[str], T], name: str, default: D, takes: str) -> T | D:
     """Read a variable; an empty one counts as not set, as compose files and systemd units leave them.
 
     Raises ImproperlyConfigured, in one line: the variable, what it holds, what it takes.
@@ -33,19 +35,22 @@ def database(url: str) -> dict[str, Any]:
     """Turn a `DATABASE_URL` into an entry of Django's DATABASES.
 
     libpq parses PostgreSQL's, so that whatever psql takes is taken here: several hosts, Unix sockets,
-    `sslmode`, … . The error never repeats the URL, because it may hold a password.
+    `sslmode`, … . The error repeats nothing of the URL, and nothing that libpq says, which quotes from it:
+    any part of a mistyped one may be the password.
     """
-    scheme = url.partition(":")[0]
-    if url.startswith("sqlite:///"):
-        return sqlite(Path(unquote(url.removeprefix("sqlite:///"))))
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return sqlite(Path(unquote(rest[1:])))
     try:
         if scheme not in ("postgres", "postgresql"):
-            raise ProgrammingError(f"the scheme {scheme!r} is unknown")
+            raise ValueError("unknown scheme")
         options: dict[str, Any] = dict(conninfo_to_dict(url))
-    except ProgrammingError as error:
+        if not all(1 <= int(port) <= 65535 for port in str(options.get("port", "")).split(",") if port):
+            raise ValueError("port out of range")
+    except (ProgrammingError, ValueError):
         raise ImproperlyConfigured(
-            f"DATABASE_URL cannot be read ({str(error).strip()}); it takes "
-            "postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:///FILE."
+            "DATABASE_URL cannot be read; it takes postgres://USER:PASSWORD@HOST:PORT/NAME, percent-encoded "
+            "where a part holds a sign of its own, or sqlite:///FILE."
         ) from None
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -78,6 +83,25 @@ def sqlite(file: Path) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         },
     }
+
+
+class Rate(NamedTuple):
+    """How many requests are taken in a window of so many seconds."""
+
+    quota: int
+    seconds: int
+
+
+def read_rate(name: str) -> Rate | None:
+    """Read a variable as `1200/minute`; `off` is None. Raises EnvError, which `setting` explains."""
+    text = os.environ[name]
+    if text == "off":
+        return None
+    quota, _, unit = text.partition("/")
+    seconds = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}.get(unit)
+    if seconds is None or not re.fullmatch("[1-9][0-9]{0,8}", quota):
+        raise EnvError(text)
+    return Rate(int(quota), seconds)
 
 
 def kept_secret(file: Path) -> str:

@@ -1,19 +1,22 @@
 """Every setting of the service. The environment is read here and nowhere else (README.md has the table)."""
 
 import tomllib
+from contextlib import suppress
 from functools import partial
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
-from config.environment import database, kept_secret, setting, sqlite
+from config.environment import Rate, database, kept_secret, read_rate, setting, sqlite
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+with suppress(OSError):  # a read-only file system has them already, or does without
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 env = Env()
@@ -47,6 +50,20 @@ if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set; with PostgreSQL it takes 50 random characters, the same on each machine."
     )
+
+REDIS_URL = env.str("REDIS_URL", "")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # each a counter; past that, a third are thrown away
+    }
+}
 
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -96,9 +113,13 @@ TEMPLATES = [
     }
 ]
 
-# What a request may cost: 1 MiB of body in memory (RFC 9110's 413 past that)
+# What a client may ask for
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20  # bytes of a body; most operations take less
+TAKES_RATE = "a number and /second, /minute, /hour or /day, as 1200/minute, or off"
+RATE_LIMIT = setting(read_rate, "RATE_LIMIT", Rate(1200, 60), TAKES_RATE)
+RATE_LIMIT_ANONYMOUS = setting(read_rate, "RATE_LIMIT_ANONYMOUS", Rate(60, 60), TAKES_RATE)
+REQUIRE_IF_MATCH = setting(env.bool, "REQUIRE_IF_MATCH", False, "true or false")
 
 # Pages
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.core.cache import cache
 from django.test import TestCase
 
 from accounts.models import ApiKey, User
@@ -22,6 +23,9 @@ class ApiTestCase(TestCase):
         cls.alice, cls.bob = User.objects.create(username="alice"), User.objects.create(username="bob")
         cls.key, cls.bobs_key = issue_key(cls.alice), issue_key(cls.bob)
 
+    def setUp(self) -> None:
+        cache.clear()  # where requests are counted
+
     def simulation(self, owner: User | None = None, **fields: Any) -> Simulation:
         return Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})
 
@@ -40,7 +44,10 @@ class ApiTestCase(TestCase):
         sent = dict(headers or {})
         if key is not None:
             sent["X-API-Key"] = key or self.key
-        return self.client.generic(method, path, data, content_type, headers=sent)
+        response: Any = self.client.generic(method, path, data, content_type, headers=sent)
+        if response.streaming:  # as a server does: all of it, then the end
+            response.streaming_content = [b"".join(response)]
+        return response
 
     def assertProblem(self, response: Any, status: int, slug: str) -> dict[str, Any]:  # noqa: N802
         """Check the whole form of a problem, and return it."""

@@ -1,0 +1,91 @@
+# Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test install check docs lock test-next clean
+
+PYTHON_NEXT ?= python3.13
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+PIP_COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/python -m piptools compile --quiet --generate-hashes \
+	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	$(if $(UPGRADE),--upgrade)
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: install var/static/staticfiles.json ## Start the service on HOST and PORT; the first run makes an API key, and prints it
+	@.venv/bin/python manage.py migrate --verbosity 0
+	@.venv/bin/python manage.py first_run demo
+	@exec .venv/bin/gunicorn
+
+test: .venv/dev ## Run the tests on the database of DATABASE_URL, or on SQLite; ARGS go to pytest
+	@SECRET_KEY="$${SECRET_KEY:-of the tests alone}" .venv/bin/python -m pytest $(ARGS)
+
+install: .venv/runtime ## Make .venv with the locked dependencies of the service
+
+check: .venv/dev ## Look at format, lint, types, missing migrations, and Django's checks of a deployment
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	@echo manage.py makemigrations --check
+	@DATABASE_URL= SECRET_KEY=unused .venv/bin/python manage.py makemigrations --check --dry-run
+	@echo manage.py check --deploy
+	@DATABASE_URL=postgres://goatfish@127.0.0.1/goatfish HTTPS=true ALLOWED_HOSTS=example.org DEBUG= \
+		SECRET_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
+		.venv/bin/python manage.py check --deploy --fail-level WARNING
+
+docs: .venv/dev ## Remake docs/openapi.json from the code
+	@SECRET_KEY=unused DATABASE_URL= .venv/bin/python manage.py export_openapi_schema --api config.api.api \
+		--indent 2 --output docs/openapi.json
+
+lock: .venv/dev ## Remake the lock files from pyproject.toml; UPGRADE=1 takes the newest versions of all
+	$(PIP_COMPILE) --output-file=requirements.lock pyproject.toml
+	$(PIP_COMPILE) --output-file=requirements-dev.lock --extra=dev --constraint=requirements.lock pyproject.toml
+
+test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the newest Django, where that Python is found
+	@if ! "$(PYTHON_NEXT)" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+		echo "Skipped: $(PYTHON_NEXT) does not run here, or is older than 3.12; PYTHON_NEXT= names another."; \
+	else \
+		set -e; \
+		"$(PYTHON_NEXT)" -m venv .venv-next; \
+		.venv-next/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+			print("django>=6", *p["dependencies"], *p["optional-dependencies"]["dev"], sep="\n")' \
+			> .venv-next/requirements.txt; \
+		.venv-next/bin/python $(PIP_INSTALL) --upgrade --requirement .venv-next/requirements.txt; \
+		SECRET_KEY="$${SECRET_KEY:-of the tests alone}" .venv-next/bin/python -m pytest $(ARGS); \
+	fi
+
+clean: ## Remove the virtual environments and caches; the database and the secret in var/ stay
+	rm -rf .venv .venv-next .mypy_cache .pytest_cache .ruff_cache .hypothesis var/static
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each is newer than the lock file that was installed last.
+
+.venv/runtime: requirements.lock
+	$(call install,requirements.lock)
+
+.venv/dev: requirements-dev.lock
+	$(call install,requirements-dev.lock)
+	@touch .venv/runtime
+
+var/static/staticfiles.json: .venv/runtime config/settings.py $(shell find static -type f)
+	@echo "Collecting and compressing the static files."
+	@.venv/bin/python manage.py collectstatic --noinput --verbosity 0
+	@touch $@
+
+# Install a lock file into .venv, which is made where there is none, or where its Python is gone.
+define install
+@.venv/bin/python -c 'import pip' 2>/dev/null || { \
+	for python in python3.11 python3 none; do \
+		$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ $$python = none ]; then \
+		echo "Python 3.11 or later is missing, as python3.11 or python3 (on Debian: python3 and python3-venv)." >&2; \
+		exit 1; \
+	fi; \
+	echo "Making .venv with $$($$python --version)."; \
+	rm -rf .venv && $$python -m venv .venv; \
+}
+@echo "Installing $(1); a first time takes a minute."
+@.venv/bin/python $(PIP_INSTALL) --require-hashes --requirement $(1)
+@touch $@
+endef

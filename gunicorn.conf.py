@@ -1,0 +1,44 @@
+"""How gunicorn serves Goatfish, when it is started without arguments from this folder.
+
+Forwarded headers are trusted from loopback alone, which is gunicorn's default (`FORWARDED_ALLOW_IPS`).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # gunicorn reads this file before it looks for modules here
+
+from django.core.exceptions import ImproperlyConfigured
+
+try:
+    from config import settings
+except ImproperlyConfigured as error:
+    sys.exit(str(error))  # one line that says how to mend it, not a traceback
+
+wsgi_app = "config.wsgi"
+# An IPv6 address stands in brackets, or its colons are taken for the port's.
+bind = [f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"]
+workers = settings.WEB_CONCURRENCY
+
+# Threads keep idle connections open, which sync workers cannot, and let a slow client wait without a worker.
+# More of them only fight over the interpreter's lock.
+worker_class = "gthread"
+threads = 4
+# Longer than the 60 seconds for which a proxy commonly keeps its own side open: the proxy closes first, and
+# never sends a request into a connection that is just being closed.
+keepalive = 75
+# What is under way at SIGTERM may end within this, and before systemd (90 seconds) or a container's
+# `stop_grace_period` kills it.
+graceful_timeout = 30
+# Workers touch a file each second to show that they live; on a slow disk that stalls them.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# The largest that gunicorn takes: a list may name 100 ids and carry a cursor.
+limit_request_line = 8190
+# A socket in HOME that nothing here uses, and which fails where HOME is read-only.
+control_socket_disable = True
+
+# To standard output. The request line is as it came, percent-encoded still, so that no path forges a line;
+# the last field is the request's id, as in the log and in every error body.
+accesslog = "-"
+access_log_format = '%(h)s %(t)s "%(r)s" %(s)s %(b)s %(M)sms [%({x-request-id}o)s]'

@@ -1,0 +1,124 @@
+"""What a wrong environment does to the two ways in: one line on standard error, and no start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import SimpleTestCase
+
+from config.environment import database
+
+GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
+
+# Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
+EMPTY = dict.fromkeys(("DEBUG", "HTTPS", "ALLOWED_HOSTS", "HOST", "PORT", "DATABASE_URL", "SECRET_KEY"), "")
+
+
+def start(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **EMPTY, "WEB_CONCURRENCY": "1", **variables}
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def manage(**variables: str) -> subprocess.CompletedProcess[str]:
+    return start([sys.executable, "manage.py", "check"], **variables)
+
+
+def gunicorn(**variables: str) -> subprocess.CompletedProcess[str]:
+    return start([GUNICORN, "--check-config"], **variables)
+
+
+class EnvironmentTests(SimpleTestCase):
+    def assertRefused(self, result: subprocess.CompletedProcess[str], *parts: str) -> None:  # noqa: N802
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for part in parts:
+            self.assertIn(part, result.stderr)
+
+    def test_a_value_that_cannot_be_read_is_refused_in_one_line(self) -> None:
+        cases = {
+            "PORT": ("abc", "a port, 1 to 65535"),
+            "WEB_CONCURRENCY": ("0", "a number of worker processes"),
+            "DEBUG": ("maybe", "true or false"),
+            "HTTPS": ("2", "true or false"),
+        }
+        for name, (value, takes) in cases.items():
+            for command in (manage, gunicorn):
+                with self.subTest(name, command=command.__name__):
+                    self.assertRefused(command(**{name: value}), name, repr(value), takes)
+
+    def test_a_port_out_of_range_is_refused(self) -> None:
+        for value in ("0", "-1", "65536", "8000.0"):
+            with self.subTest(value):
+                self.assertRefused(manage(PORT=value), "PORT", repr(value))
+
+    def test_a_database_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
+        for url in ("postgres://u:secret@h:port:x/db", "mysql://u:secret@h/db"):
+            for command in (manage, gunicorn):
+                with self.subTest(url, command=command.__name__):
+                    result = command(DATABASE_URL=url, SECRET_KEY="x" * 50)
+                    self.assertRefused(result, "DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME")
+                    self.assertNotIn("secret", result.stderr)
+
+    def test_postgresql_needs_a_secret_key(self) -> None:
+        for command in (manage, gunicorn):
+            with self.subTest(command.__name__):
+                result = command(DATABASE_URL="postgres://u:secret@h/db")
+                self.assertRefused(result, "SECRET_KEY is not set")
+                self.assertNotIn("secret", result.stderr.replace("SECRET_KEY", ""))
+
+    def test_empty_values_count_as_not_set(self) -> None:
+        for command in (manage, gunicorn):
+            with self.subTest(command.__name__):
+                result = command(**EMPTY)
+                self.assertEqual(result.returncode, 0, result.stderr)
+        result = manage(WEB_CONCURRENCY="")  # gunicorn's own code stops at this one before it reads ours
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_good_values_start(self) -> None:
+        good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": "sqlite:////data/goatfish"}
+        for command in (manage, gunicorn):
+            with self.subTest(command.__name__):
+                result = command(**good)
+                self.assertEqual(result.returncode, 0, result.stderr)
+
+
+class DatabaseUrlTests(SimpleTestCase):
+    def test_a_postgresql_url_may_name_several_hosts(self) -> None:
+        entry = database("postgres://ada:p%40ss@one:5432,two:5433/goatfish?target_session_attrs=read-write")
+        self.assertEqual(
+            {name: entry[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")},
+            {"NAME": "goatfish", "USER": "ada", "PASSWORD": "p@ss", "HOST": "one,two", "PORT": "5432,5433"},
+        )
+        self.assertEqual(entry["OPTIONS"]["target_session_attrs"], "read-write")
+
+    def test_no_part_of_a_url_that_cannot_be_read_is_repeated(self) -> None:
+        for url in (
+            "postgres://u:secret@h:port:x/db",
+            "postgres://u:secret@h:65536/db",
+            "postgres://u:secret@h:0/db",
+            "postgres://u:secret@h/db?ssl_mod=require",
+            "postgres://u:secret@h/db?secret",
+            "postgres://u:secret@[h/db",
+            "postgres://u:secret%@h/db",
+            "postgres://u:secret%00@h/db",
+            "postgres://u:the secret@h/db",
+            "postgres://u:secret/@h/db",
+            "host=h password=secret",
+            "mysql://u:secret@h/db",
+            "u:secret@h",
+            "secret",
+            "sqlite://secret",
+            "sqlite:///",
+        ):
+            with self.subTest(url), self.assertRaises(ImproperlyConfigured) as refused:
+                database(url)
+            self.assertNotIn("secret", str(refused.exception))
+
+    def test_a_sqlite_url_names_a_file(self) -> None:
+        self.assertEqual(str(database("sqlite:////data/a%20b.sqlite3")["NAME"]), "/data/a b.sqlite3")
