@@ -11,10 +11,6 @@ from ninja.security import APIKeyHeader
 
 from accounts.keys import digest_of, is_well_formed
 from accounts.models import LAST_USED_PRECISION, ApiKey
-from api.problem_types import READ_ONLY_KEY
-from api.problems import Problem
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 logger = logging.getLogger(__name__)
 
@@ -47,26 +43,20 @@ class KeyCaller:
 
 
 class ApiKeyAuth(APIKeyHeader):
-    """Requires a valid key in `X-API-Key`, and one that may write where the request does."""
+    """Requires a valid key in `X-API-Key`."""
 
     param_name = "X-API-Key"
     openapi_description = "A key of yours, made in the admin or by `manage.py issue_key`."
 
     def authenticate(self, request: HttpRequest, key: str | None) -> KeyCaller | None:
-        """Return who is calling, or None; in one query, and in none where the checksum is off.
-
-        Raises a 403 problem when a read-only key is used to write.
-        """
+        """Return who is calling, or None; in one query, and in none where the checksum is off."""
         if key is None or not is_well_formed(key):
             return None
         row = ApiKey.objects.valid().filter(digest=digest_of(key)).values_list(*KeyCaller.COLUMNS).first()
         if row is None:
             return None
         caller = KeyCaller(*row)
-        request.auth = caller  # type: ignore[attr-defined]
         note_use(caller)
-        if caller.read_only and request.method not in SAFE_METHODS:
-            raise Problem(READ_ONLY_KEY, "This key may read but not write.")
         return caller
 
 

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from api.schemas import Out, Time
+from api.inputs import Time
+from api.schemas import Out
 
 
 class KeyOut(Out):

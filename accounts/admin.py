@@ -1,0 +1,166 @@
+"""The admin of users and of their API keys."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import UserAdmin as StockUserAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import models, router, transaction
+from django.db.models.deletion import Collector
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from accounts.models import ApiKey, ApiKeyQuerySet, User
+
+KEY_FIELDS = ("name", "prefix", "read_only", "created_at", "expires_at", "last_used_at", "revoked_at")
+
+
+class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The keys of a user, to look at."""
+
+    model = ApiKey
+    fields = KEY_FIELDS
+    readonly_fields = KEY_FIELDS
+    show_change_link = True
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave issuing to its own page, which shows the key."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave changes to the key's own page."""
+        return False
+
+
+class IssueKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a new key is for, and how long."""
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "read_only", "expires_at"]
+        widgets = {"expires_at": forms.DateTimeInput(attrs={"type": "datetime-local"})}
+
+    def clean_expires_at(self) -> Any:
+        """Refuse a key that would never work."""
+        expires_at = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise forms.ValidationError("must be in the future", code="past")
+        return expires_at
+
+
+@admin.register(User)
+class UserAdmin(StockUserAdmin):  # type: ignore[type-arg]
+    """Users, with their API keys and a page that issues one."""
+
+    inlines = [ApiKeyInline]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that issues a key."""
+        view = self.admin_site.admin_view(self.issue_key)
+        return [path("<id>/issue-key/", view, name="accounts_user_issue_key"), *super().get_urls()]
+
+    def issue_key(self, request: HttpRequest, id: str) -> TemplateResponse:
+        """Ask what the key is for; the answer to the POST, which no cache may keep, alone shows the key."""
+        if not request.user.has_perm("accounts.add_apikey"):
+            raise PermissionDenied
+        user = self.get_object(request, unquote(id))
+        if user is None:
+            raise Http404
+        form = IssueKeyForm(request.POST or None)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Issue an API key: {user}",
+            "opts": self.opts,
+            "original": user,
+        }
+        if form.is_valid():
+            with transaction.atomic():
+                record, key = ApiKey.issue(user, **form.cleaned_data)
+                self.log_change(request, user, f"Issued the API key {record}.")
+            return TemplateResponse(request, "admin/accounts/user/key_issued.html", {**context, "key": key})
+        fieldset = (None, {"fields": list(form.fields)})
+        context["adminform"] = AdminForm(form, [fieldset], {})
+        return TemplateResponse(request, "admin/accounts/user/issue_key.html", context)
+
+    def get_deleted_objects(
+        self, objs: Sequence[User] | models.QuerySet[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Count what goes with the users; stock Django reads all of it, up to a million simulations."""
+        collector = Collector(using=router.db_for_write(User))
+        collector.collect(objs)
+        counts = Counter({model: len(rows) for model, rows in collector.data.items()})
+        for rows in collector.fast_deletes:
+            counts[rows.model] += rows.count()
+        forbidden = {
+            str(model._meta.verbose_name)
+            for model in counts
+            if self.admin_site.is_registered(model)
+            and not self.admin_site.get_model_admin(model).has_delete_permission(request)
+        }
+        named = {str(model._meta.verbose_name_plural): count for model, count in counts.items() if count}
+        return [str(user) for user in objs], named, forbidden, []
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Keys by whether they still open the API, and if not, why."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the states."""
+        return [("valid", "Valid"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> ApiKeyQuerySet:
+        """Keep the keys in the chosen state."""
+        keys: ApiKeyQuerySet = queryset
+        match self.value():
+            case "valid":
+                return keys.valid()
+            case "expired":
+                return keys.filter(revoked_at__isnull=True, expires_at__lte=timezone.now())
+            case "revoked":
+                return keys.filter(revoked_at__isnull=False)
+        return keys
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys of all users, to rename and revoke; they are issued from the user's page."""
+
+    list_display = ["prefix", "user", *(field for field in KEY_FIELDS if field != "prefix")]
+    list_filter = ["read_only", StateFilter]
+    list_select_related = ["user"]
+    search_fields = ["prefix__startswith", "name", "user__username"]
+    fields = ["user", *KEY_FIELDS]
+    readonly_fields = ["user", *(field for field in KEY_FIELDS if field != "name")]
+    actions = ["revoke_keys"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave issuing to the page that shows the key."""
+        return False
+
+    @admin.action(description="Revoke selected keys", permissions=["change"])
+    def revoke_keys(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
+        """Refuse the keys from the next request on."""
+        with transaction.atomic():
+            still_open = list(queryset.filter(revoked_at__isnull=True))
+            LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, "Revoked.")
+            revoked = queryset.revoke()
+        self.message_user(request, f"Revoked: {revoked}.", messages.SUCCESS)
+
+    def response_change(self, request: HttpRequest, obj: ApiKey) -> HttpResponse:
+        """Revoke the key where that button was pressed."""
+        if "_revoke" not in request.POST:
+            return super().response_change(request, obj)
+        self.revoke_keys(request, ApiKey.objects.filter(pk=obj.pk))
+        return HttpResponseRedirect(request.get_full_path())

@@ -1,0 +1,16 @@
+"""The admin of simulations."""
+
+from django.contrib import admin
+
+from api.admin import OwnedAdmin
+from simulations.models import Simulation
+
+
+@admin.register(Simulation)
+class SimulationAdmin(OwnedAdmin):
+    """Simulations of all owners."""
+
+    list_display = ["name", "owner", "start_date", "end_date", "created_at"]
+    list_filter = ["start_date", "end_date", "created_at"]
+    search_fields = ["name"]
+    fields = ["name", "owner", "start_date", "end_date", *OwnedAdmin.readonly_fields]
