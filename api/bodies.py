@@ -1,6 +1,8 @@
-"""Strict reading of a request's body."""
+"""Strict reading of a request's body, whatever its format."""
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NoReturn
 
@@ -13,6 +15,37 @@ from api.problems import Problem
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class BodyReader:
+    """Reads the bodies that one operation takes: by media type what parses the text, and how many bytes."""
+
+    parsers: Mapping[str, Callable[[str], Any]]
+    limit: int = MEBIBYTE
+
+    def read(self, request: HttpRequest) -> Any:
+        """Return the parsed body.
+
+        Raises a problem: 413 for one that is too long, 400 for none or one that cannot be parsed, 415 for
+        another media type, or another encoding than UTF-8.
+        """
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.limit:
+            raise Problem(BODY_TOO_LARGE, f"The body is over {self.limit} bytes; send less at a time.")
+        if not request.body:
+            raise Problem(MALFORMED_REQUEST, "The request has no body, and this operation needs one.")
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        parse = self.parsers.get(request.content_type or "")
+        if parse is None or charset.lower() != "utf-8":
+            takes = " or ".join(self.parsers)
+            raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Send the body as {takes}, in UTF-8.")
+        try:
+            text = request.body.decode()
+        except UnicodeDecodeError as error:
+            raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Byte {error.start} of the body is not UTF-8.") from None
+        return parse(text)
+
 
 def read_chunked(request: HttpRequest) -> None:
     """Take in a body that came without `Content-Length`, which Django would pass over as empty.
@@ -24,43 +57,20 @@ def read_chunked(request: HttpRequest) -> None:
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = request.META["wsgi.input"].read(limit + 1)
     if len(body) > limit:
-        raise too_large(limit)
+        raise Problem(BODY_TOO_LARGE, f"The body is over {limit} bytes; send less at a time.")
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)
 
 
-def check_body(request: HttpRequest, media_types: tuple[str, ...]) -> None:
-    """Raise a problem for what need not be parsed: 400 without a body, 415 for another type or encoding."""
-    if not request.body:
-        raise Problem(MALFORMED_REQUEST, "The request has no body; send a JSON object.")
-    charset = (request.content_params or {}).get("charset", "utf-8")
-    if request.content_type not in media_types or charset.lower() != "utf-8":
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Send the body as {' or '.join(media_types)}, in UTF-8.")
-
-
-def read_json(body: bytes) -> Any:
-    """Return the parsed body of a request.
-
-    Raises a problem: 415 for another encoding than UTF-8, 400 for a byte order mark or malformed JSON,
-    `NaN` and `Infinity` included.
-    """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Byte {error.start} of the body is not UTF-8.") from None
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raises a 400 problem, for `NaN` and a byte order mark too."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise Problem(
-            MALFORMED_REQUEST, f"The body is not JSON: {error.msg}, line {error.lineno} column {error.colno}."
-        ) from None
+        place = f"line {error.lineno} column {error.colno}"
+        raise Problem(MALFORMED_REQUEST, f"The body is not JSON: {error.msg}, {place}.") from None
     except (RecursionError, ValueError) as error:
         raise Problem(MALFORMED_REQUEST, f"The body is not JSON that can be read: {error}.") from None
-
-
-def too_large(limit: int) -> Problem:
-    """Return the problem of a body over `limit` bytes."""
-    return Problem(BODY_TOO_LARGE, f"The body is over {limit} bytes; send less at a time.")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from api.ids import ID_LENGTH, ID_PATTERN, random_id
+from api.preconditions import IfMatch
 from api.requests import Caller
 
 OwnedT = TypeVar("OwnedT", bound="OwnedModel")
@@ -26,24 +27,31 @@ class OwnedQuerySet(models.QuerySet[OwnedT], Generic[OwnedT]):
             raise self.model.DoesNotExist
         return self.get(pk=id)
 
-    def change(self, id: str, values: Mapping[str, Any]) -> OwnedT:
+    def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> OwnedT:
         """Set fields of one row and return it; without values it stays untouched, its version too.
 
-        Raises DoesNotExist, and IntegrityError where the result would break a constraint.
+        Raises DoesNotExist, a 412 problem, and IntegrityError where the result would break a constraint.
         """
         with transaction.atomic(using=self.db):
-            row = self.select_for_update().find(id)
+            row = self._hold(id, if_match)
             if values:
                 for name, value in values.items():
                     setattr(row, name, value)
                 row.save(force_update=True, update_fields=values)
         return row
 
-    def remove(self, id: str) -> OwnedT:
-        """Delete one row and return it as it was. Raises DoesNotExist."""
+    def remove(self, id: str, if_match: IfMatch | None = None) -> OwnedT:
+        """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
         with transaction.atomic(using=self.db):
-            row = self.select_for_update().find(id)
+            row = self._hold(id, if_match)
             self.filter(pk=id).delete()
+        return row
+
+    def _hold(self, id: str, if_match: IfMatch | None) -> OwnedT:
+        """Return one row, which nobody else can change before the transaction ends."""
+        row = self.select_for_update().find(id)
+        if if_match is not None:
+            if_match.check(row.version)
         return row
 
 
@@ -74,6 +82,25 @@ class OwnedModel(models.Model):
             if update_fields is not None:
                 update_fields = {*update_fields, "version", "updated_at"}
         super().save(*args, update_fields=update_fields, **kwargs)
+
+
+class KeptAnswer(models.Model):
+    """The answer to a POST with an `Idempotency-Key`, for whoever sends it again."""
+
+    pk = models.CompositePrimaryKey("owner_id", "key")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)  # SHA-256 of the request's path and body
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "created_at"], name="%(class)s_created_at")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 def sort_indexes(*fields: str) -> list[models.Index]:

@@ -1,166 +1,141 @@
 """Completes django-ninja's OpenAPI document with what the contract adds to each operation."""
 
-from typing import Any
-
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from api.bodies import JSON
+from api.components import HEADERS, PARAMETERS, SCHEMAS, JsonObject, header_refs, problem_response
+from api.operations import answer_schema, body_reader
 from api.problem_types import (
     BODY_TOO_LARGE,
+    IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
     INVALID_KEY,
     MALFORMED_REQUEST,
     NOT_FOUND,
-    PROBLEM_TYPES,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
+    RATE_LIMITED,
     READ_ONLY_KEY,
+    REQUEST_IN_PROGRESS,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION_ERROR,
     ProblemType,
 )
+from api.rows import CSV, NDJSON
 from api.schemas import OwnedOut
 
-JsonObject = dict[str, Any]
 
-HEADERS: JsonObject = {
-    "ETag": {
-        "description": 'The version of the object, as `"7"`.',
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$', "examples": ['"1"']},
-    },
-    "Last-Modified": {
-        "description": "When the object was changed last, to the second.",
-        "schema": {"type": "string", "examples": ["Sun, 22 Nov 2026 08:00:00 GMT"]},
-    },
-    "Link": {
-        "description": 'The address of the next page, with `rel="next"` (RFC 8288); none on the last page.',
-        "schema": {"type": "string"},
-    },
-    "Location": {
-        "description": "The address of the new object.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "Retry-After": {
-        "description": "In how many seconds to try again.",
-        "schema": {"type": "integer", "minimum": 0, "examples": [5]},
-    },
-    "WWW-Authenticate": {
-        "description": "How to authenticate.",
-        "schema": {"type": "string", "examples": ['ApiKey realm="goatfish"']},
-    },
-    "X-Request-ID": {
-        "description": "The id of the request: the caller's own, if it sent one, else a new one.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-    },
-}
+class Traits:
+    """What of the contract an operation takes part in, read off its declaration."""
 
-ERROR_SCHEMA: JsonObject = {
-    "type": "object",
-    "description": "What is wrong with one value, and where: just one of pointer, parameter and header.",
-    "required": ["detail", "code"],
-    "properties": {
-        "detail": {"type": "string", "examples": ["must not be before start_date"]},
-        "code": {"type": "string", "examples": ["date_order"]},
-        "pointer": {
-            "type": "string",
-            "description": "A JSON pointer (RFC 6901) into the body.",
-            "examples": ["/end_date"],
-        },
-        "parameter": {"type": "string", "description": "A parameter of the query."},
-        "header": {"type": "string", "description": "A header of the request."},
-    },
-}
-PROBLEM_SCHEMA: JsonObject = {
-    "type": "object",
-    "description": "Problem details (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "instance", "request_id"],
-    "properties": {
-        "type": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "A page that tells what went wrong, and how to mend it.",
-        },
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "description": "The path of the request."},
-        "request_id": {"type": "string", "description": "What X-Request-ID says, and the log."},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
-    },
-}
+    def __init__(self, operation: Operation) -> None:
+        """Look at the method, the path, the body and the answer."""
+        schema = answer_schema(operation)
+        self.method = operation.methods[0]
+        self.status = next(iter(operation.response_models))
+        self.authenticates = bool(operation.auth_callbacks)
+        self.writes = self.method != "GET"
+        self.body = body_reader(operation)
+        self.on_object = "{id}" in operation.path
+        self.shows_object = issubclass(schema, OwnedOut) and (self.on_object or self.writes)
+        self.exports = issubclass(schema, OwnedOut) and not self.shows_object
+        self.pages = "next_cursor" in schema.model_fields
+
+    def request_headers(self) -> list[str]:
+        """Return the headers that it looks at."""
+        if self.method == "POST":
+            return ["Idempotency-Key"]
+        if not self.on_object:
+            return []
+        return ["If-Match"] if self.writes else ["If-None-Match", "If-Modified-Since"]
+
+    def answer_headers(self) -> list[str]:
+        """Return the headers of its good answer."""
+        return [
+            "X-Request-ID",
+            *(["RateLimit", "RateLimit-Policy"] if self.authenticates else []),
+            *(["ETag"] if self.shows_object and self.method != "DELETE" else []),
+            *(["Last-Modified"] if self.shows_object and not self.writes else []),
+            *(["Location"] if self.shows_object and self.method == "POST" else []),
+            *(["Link"] if self.pages else []),
+            *(["Idempotent-Replayed"] if self.method == "POST" else []),
+        ]
+
+    def problems(self) -> dict[int, list[ProblemType]]:
+        """Return the problems that it can answer with, by status."""
+        header, changes = self.request_headers(), self.on_object and self.writes
+        found = [
+            *([MALFORMED_REQUEST] if self.body or "If-Match" in header else []),
+            *([INVALID_KEY, RATE_LIMITED] if self.authenticates else []),
+            *([READ_ONLY_KEY] if self.authenticates and self.writes else []),
+            *([NOT_FOUND] if self.on_object else []),
+            *([BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE] if self.body else []),
+            *([PRECONDITION_FAILED, PRECONDITION_REQUIRED] if changes else []),
+            VALIDATION_ERROR,
+            *([IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS] if "Idempotency-Key" in header else []),
+            INTERNAL_ERROR,
+            UNAVAILABLE,
+        ]
+        by_status: dict[int, list[ProblemType]] = {}
+        for kind in sorted(found, key=lambda kind: kind.status):
+            by_status.setdefault(kind.status, []).append(kind)
+        return by_status
 
 
 class Document(OpenAPISchema):
     """The OpenAPI document: every status that an operation can answer, with its headers and schemas."""
 
     def operation_details(self, operation: Operation) -> JsonObject:
-        """Add to what ninja knows the headers of the good answer, and the problems."""
+        """Add to what ninja knows the media types, the headers, and the problems."""
         details: JsonObject = super().operation_details(operation)
-        status, success = next(iter(details["responses"].items()))
-        success["headers"] = header_refs("X-Request-ID", *success_headers(operation, status))
-        for problem in problems(operation):
-            details["responses"][problem.status] = {"$ref": f"#/components/responses/{problem.slug}"}
+        traits = Traits(operation)
+        for name in traits.request_headers():
+            details["parameters"].append({"$ref": f"#/components/parameters/{name}"})
+        if traits.body is not None:
+            schema = details["requestBody"]["content"][JSON]["schema"]
+            details["requestBody"]["content"] = {
+                media_type: {"schema": schema if media_type.endswith("json") else {"type": "string"}}
+                for media_type in traits.body.parsers
+            }
+        details["responses"] = self.answers(details["responses"][traits.status], traits)
         return details
 
+    def answers(self, success: JsonObject, traits: Traits) -> JsonObject:
+        """Return every answer of an operation by its status."""
+        success["headers"] = header_refs(*traits.answer_headers())
+        if traits.exports:
+            success["content"] = {media_type: {"schema": {"type": "string"}} for media_type in (CSV, NDJSON)}
+        answers = {traits.status: success}
+        if traits.shows_object and not traits.writes:
+            kept = header_refs("X-Request-ID", "ETag", "Last-Modified")
+            answers[304] = {"description": "Not Modified: you have it already.", "headers": kept}
+        for status, kinds in traits.problems().items():
+            name = "-or-".join(kind.slug for kind in kinds)
+            self.problem_responses[name] = problem_response(*kinds)
+            answers[status] = {"$ref": f"#/components/responses/{name}"}
+        return answers
+
+    def operation_parameters(self, operation: Operation) -> list[JsonObject]:
+        """Leave out `null`, which a query cannot hold: it is what a parameter left out is for Python."""
+        parameters: list[JsonObject] = super().operation_parameters(operation)
+        for parameter in parameters:
+            kinds = parameter["schema"].pop("anyOf", [])
+            parameter["schema"].update(next((kind for kind in kinds if kind != {"type": "null"}), {}))
+        return parameters
+
+    def get_paths(self) -> JsonObject:
+        """Collect, on the way through the operations, the problems that they answer with."""
+        self.problem_responses: JsonObject = {}
+        paths: JsonObject = super().get_paths()
+        return paths
+
     def get_components(self) -> JsonObject:
-        """Add the schemas, headers and answers that all operations share."""
+        """Add the schemas, parameters, headers and answers that operations share."""
         components: JsonObject = super().get_components()
-        components["schemas"].update({"FieldError": ERROR_SCHEMA, "Problem": PROBLEM_SCHEMA})
+        components["schemas"].update(SCHEMAS)
+        components["parameters"] = PARAMETERS
         components["headers"] = HEADERS
-        components["responses"] = {slug: problem_response(kind) for slug, kind in PROBLEM_TYPES.items()}
+        components["responses"] = self.problem_responses
         return components
-
-
-def success_headers(operation: Operation, status: int) -> list[str]:
-    """Return the headers that the good answer has, in the document's order."""
-    schema = operation.response_models[status].model_fields["response"].annotation
-    if not issubclass(schema, OwnedOut):
-        return ["Link"] if "next_cursor" in schema.model_fields else []
-    method = operation.methods[0]
-    return [
-        *(["ETag"] if method != "DELETE" else []),
-        *(["Last-Modified"] if method == "GET" else []),
-        *(["Location"] if status == 201 else []),
-    ]
-
-
-def problems(operation: Operation) -> list[ProblemType]:
-    """Return the problems that an operation can answer with, by status."""
-    sources = {model.__ninja_param_source__ for model in operation.models}
-    return [
-        *([MALFORMED_REQUEST] if "body" in sources else []),
-        *([INVALID_KEY] if operation.auth_callbacks else []),
-        *([READ_ONLY_KEY] if operation.auth_callbacks and operation.methods != ["GET"] else []),
-        *([NOT_FOUND] if "path" in sources else []),
-        *([BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE] if "body" in sources else []),
-        VALIDATION_ERROR,
-        INTERNAL_ERROR,
-        UNAVAILABLE,
-    ]
-
-
-def header_refs(*names: str) -> JsonObject:
-    """Return references to headers that all operations share."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def problem_response(kind: ProblemType) -> JsonObject:
-    """Return the answer that a type of problem comes with."""
-    own = {INVALID_KEY: ["WWW-Authenticate"], UNAVAILABLE: ["Retry-After"]}.get(kind, [])
-    example = {
-        "type": kind.uri,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": kind.cause,
-        "instance": "/api/simulations",
-        "request_id": "3f0c8e7a5d1b4c2f9e6a7b8c9d0e1f2a",
-    }
-    return {
-        "description": kind.title,
-        "headers": header_refs("X-Request-ID", *own),
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example,
-            }
-        },
-    }

@@ -12,11 +12,12 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from api.answers import json_answer
 from api.problems import invalid
 from api.requests import ApiRequest
-from api.schemas import ListQuery, OwnedOut
+from api.schemas import OwnedOut, PageQuery
+from api.selections import Selection
 
 
-class After(Func):
-    """`(key, id) > (value, id)`: a row comparison, which one range of an index serves.
+class Past(Func):
+    """`(key, id) > (value, last)`: a row comparison, which one range of an index serves.
 
     The ORM's own writes `key > … OR (key = … AND id > …)` on SQLite, which walks all rows of equal keys.
     """
@@ -32,36 +33,43 @@ class After(Func):
         return f"({key}, {tie}) {self.extra['operator']} ({value}, {last})", params
 
 
-def page(request: ApiRequest, rows: QuerySet[Any], query: ListQuery, item: type[OwnedOut]) -> HttpResponse:
-    """Answer with the page of `rows` that the query asks for, and a `Link` to the next (RFC 8288).
+def paginate(
+    request: ApiRequest,
+    rows: QuerySet[Any],
+    where: Selection,
+    page: PageQuery,
+    item: type[OwnedOut],
+) -> HttpResponse:
+    """Answer with a page of what is selected of `rows`, and a `Link` to the next (RFC 8288).
 
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
-    key, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
-    cursors = Cursors(request, query)
-    if query.cursor is not None:
-        value, last = cursors.read(query.cursor)
-        place = Value(value, output_field=rows.model._meta.get_field(key)), Value(last)
-        rows = rows.filter(After(F(key), F("id"), *place, operator="<" if descending else ">"))
-    ordered = rows.order_by(*(("-" + key, "-id") if descending else (key, "id")))
-    items = list(ordered.values(*item.model_fields)[: query.limit + 1])
-    if len(items) <= query.limit:
-        return json_answer({"items": items, "next_cursor": None})
+    rows, cursors = where.of(rows), Cursors(request, where)
+    content: dict[str, Any] = {"count": rows.order_by().count()} if page.count else {}
+    if page.cursor is not None:
+        value, last = cursors.read(page.cursor)
+        place = Value(value, output_field=rows.model._meta.get_field(where.key)), Value(last)
+        operator = "<" if where.descending else ">"
+        rows = rows.filter(Past(F(where.key), F("id"), *place, operator=operator))
+    items = list(rows.values(*item.model_fields)[: page.limit + 1])
+    if len(items) <= page.limit:
+        return json_answer({"items": items, "next_cursor": None, **content})
     items.pop()
-    cursor = cursors.make(items[-1][key], items[-1]["id"])
+    cursor = cursors.make(items[-1][where.key], items[-1]["id"])
     address = request.GET.copy()
     address["cursor"] = cursor
     link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
-    return json_answer({"items": items, "next_cursor": cursor}, headers={"Link": f'<{link}>; rel="next"'})
+    headers = {"Link": f'<{link}>; rel="next"'}
+    return json_answer({"items": items, "next_cursor": cursor, **content}, headers=headers)
 
 
 class Cursors:
     """Cursors of one list: the place after a row, signed together with all that makes the list this one."""
 
-    def __init__(self, request: ApiRequest, query: ListQuery) -> None:
+    def __init__(self, request: ApiRequest, where: Selection) -> None:
         """Bind to the path, the owner, the sort and the filters, which the cursor need not repeat."""
-        filters = query.model_dump_json(exclude={"cursor", "limit"}, exclude_none=True)
-        self.signer = Signer(sep=".", salt=f"cursor {request.path} {request.auth.owner_id} {filters}")
+        bound = where.model_dump_json(exclude_none=True)
+        self.signer = Signer(sep=".", salt=f"cursor {request.path} {request.auth.owner_id} {bound}")
 
     def make(self, value: object, id: str) -> str:
         """Return the cursor after the row that has this sort key and id."""

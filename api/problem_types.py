@@ -58,6 +58,21 @@ METHOD_NOT_ALLOWED = ProblemType(
     "The address exists, but does not take this method.",
     "Use one of the methods in the Allow header of the answer.",
 )
+REQUEST_IN_PROGRESS = ProblemType(
+    409,
+    "request-in-progress",
+    "Request in progress",
+    "A request with the same Idempotency-Key is still running.",
+    "Send it again after the number of seconds in the Retry-After header; it is then answered as the first.",
+)
+PRECONDITION_FAILED = ProblemType(
+    412,
+    "precondition-failed",
+    "Precondition failed",
+    "The object is not at the version that the If-Match header names: somebody has changed it meanwhile. "
+    "Nothing was written.",
+    "Get the object again, look what changed, and send the change with the ETag that came with it.",
+)
 BODY_TOO_LARGE = ProblemType(
     413,
     "body-too-large",
@@ -79,6 +94,28 @@ VALIDATION_ERROR = ProblemType(
     "The request was understood, but some of its values cannot be taken. Nothing was written.",
     "Mend each entry of errors: pointer is the place in the body, parameter the one in the query, "
     "and detail says what belongs there.",
+)
+IDEMPOTENCY_KEY_REUSED = ProblemType(
+    422,
+    "idempotency-key-reused",
+    "Idempotency key reused",
+    "The Idempotency-Key was sent before, with another path or another body. Nothing was written.",
+    "Take a new key for each new request; only a retry, the same to the byte, takes the key of the first.",
+)
+PRECONDITION_REQUIRED = ProblemType(
+    428,
+    "precondition-required",
+    "Precondition required",
+    "This service takes no change without an If-Match header, so that no change is lost.",
+    "Get the object, and send its ETag in If-Match.",
+)
+RATE_LIMITED = ProblemType(
+    429,
+    "rate-limited",
+    "Rate limited",
+    "The key has sent more requests than its limit allows, or this address too many without a valid key.",
+    "Wait for the number of seconds in the Retry-After header. The RateLimit header of each answer tells how "
+    "many requests are left.",
 )
 INTERNAL_ERROR = ProblemType(
     500,

@@ -11,7 +11,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.errors import AuthenticationError, ValidationError
 
 from api.constraints import FieldCheck
 from api.problem_types import (
@@ -27,6 +27,7 @@ from api.problem_types import (
 )
 
 PROBLEM_JSON = "application/problem+json"
+LISTED_ERRORS = 100
 RETRY_AFTER = "5"  # seconds that a client waits for the database
 
 FieldError = dict[str, str]
@@ -62,9 +63,10 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
 
 
 def invalid(*errors: FieldError) -> Problem:
-    """Return the problem of values that cannot be taken."""
+    """Return the problem of values that cannot be taken; the first hundred are listed."""
     count = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"
-    return Problem(VALIDATION_ERROR, f"{count} invalid.", errors)
+    listed = f"; the first {LISTED_ERRORS} are listed" if len(errors) > LISTED_ERRORS else ""
+    return Problem(VALIDATION_ERROR, f"{count} invalid{listed}.", errors[:LISTED_ERRORS])
 
 
 def unreadable_header(header: str, detail: str, code: str) -> Problem:
@@ -82,7 +84,6 @@ def install_handlers(api: NinjaAPI) -> None:
         Problem: lambda request, error: error.response(request),
         ValidationError: lambda request, error: invalid(*error.errors).response(request),
         AuthenticationError: _invalid_key,
-        HttpError: _unreadable_body,
         ObjectDoesNotExist: _object_not_found,
         RequestDataTooBig: _too_big,
         IntegrityError: _constraint,
@@ -116,13 +117,6 @@ def problem_for_response(request: HttpRequest, response: HttpResponseBase) -> Ht
 def _invalid_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     headers = {"WWW-Authenticate": 'ApiKey realm="goatfish"'}  # RFC 9110, 11.6.1
     return Problem(INVALID_KEY, "X-API-Key header invalid.", headers=headers).response(request)
-
-
-def _unreadable_body(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Answer with the problem that the parser raised: ninja wraps it, whatever it is."""
-    if not isinstance(error.__cause__, Problem):
-        raise error
-    return error.__cause__.response(request)
 
 
 def _object_not_found(request: HttpRequest, error: ObjectDoesNotExist) -> HttpResponse:

@@ -1,83 +1,16 @@
-"""The types of which resources build their schemas: strict on the way in, exact on the way out."""
+"""What resources build their schemas on: strict on the way in, exact on the way out."""
 
-import re
-from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api.ids import ID_LENGTH, ID_PATTERN
+from api.inputs import Flag, Id, Limit
 
 ItemT = TypeVar("ItemT")
+InT = TypeVar("InT", bound="In")
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise PydanticCustomError("nul_character", "must not contain the NUL character")
-    return value
-
-
-def _iso_date(value: Any) -> Any:
-    """Refuse what pydantic would make a date of besides: Unix times, dates with a time."""
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD, in quotes")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise PydanticCustomError("date_parsing", "must be a day that exists") from None
-
-
-def _decimal(value: Any) -> Any:
-    """Refuse what pydantic would make a number of besides: `1_000`, `1.0`, spaces."""
-    if isinstance(value, int) or _INTEGER.fullmatch(value):
-        return value
-    raise PydanticCustomError("int_parsing", "must be a whole number")
-
-
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
-    AfterValidator(_no_nul),
-    # What the validators above do, said in JSON Schema: something other than white space, and no NUL.
-    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}),
-]
-"""A line of text, 1 to 300 characters after trimming Unicode white space."""
-
-Date = Annotated[date, BeforeValidator(_iso_date)]
-"""A day, `YYYY-MM-DD`."""
-
-Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_decimal)]
-
-Id = Annotated[
-    str,
-    # Told, not validated: an id of another shape is one that does not exist, a 404 and no 422.
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": ID_LENGTH,
-            "maxLength": ID_LENGTH,
-            "pattern": f"^{ID_PATTERN.pattern}$",
-            "description": "20 characters of shortuuid's alphabet, random.",
-            "examples": ["vytxeTZskVKR7C7WgdSP"],
-        }
-    ),
-]
-"""An object's id."""
-
-Time = Annotated[datetime, Field(examples=["2026-11-22T08:00:00.123456Z"])]
-"""A moment in UTC: RFC 3339 with microseconds, ending in `Z`."""
+BULK_ROWS = 10_000
 
 
 class In(BaseModel):
@@ -100,6 +33,28 @@ class Patch(In):
         cls.model_rebuild(force=True)
 
 
+class Unreadable(str):
+    """What is wrong with a row of CSV or NDJSON that could not even be read."""
+
+
+def _readable(row: Any) -> Any:
+    if isinstance(row, Unreadable):
+        raise PydanticCustomError("unreadable_row", "{detail}", {"detail": str(row)})
+    return row
+
+
+class Bulk(In, Generic[InT]):
+    """Many objects at once; CSV and NDJSON are read into this form too."""
+
+    items: list[Annotated[InT, BeforeValidator(_readable)]] = Field(min_length=1, max_length=BULK_ROWS)
+
+    @classmethod
+    def item_schema(cls) -> type[In]:
+        """Return the schema of one object."""
+        item: type[In] = cls.__pydantic_generic_metadata__["args"][0]
+        return item
+
+
 class Out(BaseModel):
     """What the service answers with."""
 
@@ -110,16 +65,14 @@ class OwnedOut(Out):
     id: Id
 
 
-class ListQuery(BaseModel):
-    """The parameters of every list. A resource narrows `sort` to its own keys, and adds its filters."""
+class PageQuery(BaseModel):
+    """Which page of a list."""
 
     limit: Limit = Field(100, description="How many items a page has at most.")
-    cursor: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
-        None,
-        description="The `next_cursor` of the page before, with the same sort and filters.",
+    cursor: str | None = Field(
+        None, description="The `next_cursor` of the page before, with the same sort and filters."
     )
-
-    sort: str = "-created_at"
+    count: Flag = Field(False, description="Whether to count all that match, on all pages.")
 
 
 class Page(Out, Generic[ItemT]):
@@ -129,3 +82,11 @@ class Page(Out, Generic[ItemT]):
     next_cursor: str | None = Field(
         description="Where the next page begins: send it as `cursor`; null on the last page."
     )
+    count: int | None = Field(None, description="How many match on all pages; only with `count=true`.")
+
+
+class Created(Out):
+    """What a bulk create made."""
+
+    created: int = Field(description="How many objects were made.", examples=[2])
+    ids: list[Id] = Field(description="Their ids, in the order of the rows.")

@@ -18,6 +18,8 @@ MESSAGES = {
     "less_than_equal": "must be {le} or less",
     "model_type": "must be a JSON object",
     "list_type": "must be an array",
+    "too_short": "must have at least {min_length} item(s)",
+    "too_long": "must have at most {max_length} items",
 }
 
 

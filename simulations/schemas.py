@@ -1,12 +1,15 @@
 """What goes into the API of simulations, and what comes out."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
+from django.db.models import Q
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas import Date, In, ListQuery, OwnedOut, Patch, Text, Time
+from api.inputs import Date, Days, SearchText, Text, Time
+from api.schemas import In, OwnedOut, Patch
+from api.selections import Filter, Selection
 
 NAME = Field(description="What it is called.", examples=["Monsoon season, coarse grid"])
 START_DATE = Field(description="Its first day.", examples=["2026-06-01"])
@@ -43,8 +46,8 @@ class SimulationOut(OwnedOut):
     updated_at: Time
 
 
-class SimulationQuery(ListQuery):
-    """The parameters of the list of simulations."""
+class SimulationSelection(Selection):
+    """Which simulations, and in which order."""
 
     sort: Literal[
         "created_at",
@@ -58,3 +61,21 @@ class SimulationQuery(ListQuery):
         "end_date",
         "-end_date",
     ] = Field("-created_at", description="The sort key; `-` sorts descending. Ties are broken by `id`.")
+    q: Annotated[SearchText | None, Filter(lambda text: Q(name__icontains=text))] = Field(
+        None, description="Keeps names that contain it, whatever the case."
+    )
+    name: SearchText | None = Field(None, description="Keeps exactly this name.")
+    start_date__gte: Date | None = Field(None, description="Keeps what begins on that day or later.")
+    start_date__lte: Date | None = Field(None, description="Keeps what begins on that day or earlier.")
+    end_date__gte: Date | None = Field(None, description="Keeps what ends on that day or later.")
+    end_date__lte: Date | None = Field(None, description="Keeps what ends on that day or earlier.")
+    active_on: Annotated[Date | None, Filter(lambda day: Q(start_date__lte=day, end_date__gte=day))] = Field(
+        None, description="Keeps what includes that day."
+    )
+    overlaps: Annotated[
+        Days | None, Filter(lambda days: Q(start_date__lte=days.last, end_date__gte=days.first))
+    ] = Field(
+        None,
+        description="Keeps what has a day in common with that interval of two dates.",
+        examples=["2026-01-01/2026-01-31"],
+    )

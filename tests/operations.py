@@ -51,8 +51,17 @@ def operations() -> list[Operation]:
 def example_body(details: dict[str, Any]) -> Any:
     if "requestBody" not in details:
         return b""
-    schema = resolve(details["requestBody"]["content"]["application/json"]["schema"])
-    return {name: resolve(field)["examples"][0] for name, field in schema["properties"].items()}
+    return example(details["requestBody"]["content"]["application/json"]["schema"])
+
+
+def example(schema: dict[str, Any]) -> Any:
+    """Make a value from the examples in a schema."""
+    schema = resolve(schema)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if schema["type"] == "array":
+        return [example(schema["items"])]
+    return {name: example(field) for name, field in schema["properties"].items()}
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:

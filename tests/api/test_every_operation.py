@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import OperationalError, connection
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from jsonschema import Draft202012Validator, FormatChecker
 
+from api.idempotency import lock_number
+from config.environment import Rate
 from tests.base import ApiTestCase, issue_key
 from tests.operations import DOCUMENT, Operation, operations, resolve
 
@@ -23,12 +27,15 @@ QUERIES = {
     "replace_simulation": 5,
     "update_simulation": 5,
     "delete_simulation": 5,
+    "create_simulations": 4,
+    "export_simulations": 2 if connection.vendor == "sqlite" else 4,
     "get_me": 1,
 }
 
 
 class EveryOperationTests(ApiTestCase):
     def setUp(self) -> None:
+        super().setUp()
         self.get("/api/me")  # notes the key's last use, which is then done for ten minutes
 
     def get(self, path: str) -> Any:
@@ -61,7 +68,7 @@ class EveryOperationTests(ApiTestCase):
     def test_answers_as_documented(self) -> None:
         for operation in self.each():
             response = self.send(operation)
-            self.assertEqual(response.status_code, operation.success, response.content)
+            self.assertEqual(response.status_code, operation.success)
             self.assert_documented(operation, response)
 
     def test_needs_a_key(self) -> None:
@@ -140,35 +147,52 @@ class EveryOperationTests(ApiTestCase):
     def test_takes_a_constant_number_of_queries(self) -> None:
         for operation in self.each():
             with CaptureQueriesContext(connection) as queries:
-                self.send(operation)
+                list(self.send(operation))
             self.assertEqual(len(queries), QUERIES[operation.name], queries.captured_queries)
 
     def test_produces_each_documented_status(self) -> None:
-        for operation in self.each():
-            for status in sorted(operation.details["responses"]):
-                with self.subTest(status=status):
+        for unbound in operations():
+            for status in sorted(unbound.details["responses"]):
+                if status == "409" and connection.vendor == "sqlite":
+                    continue  # there the one writer waits for the other, and is answered as it was
+                with self.subTest(unbound.name, status=status):
+                    operation = unbound.on(self.an_id_for(unbound))
                     response = self.produce(int(status), operation)
-                    self.assertEqual(response.status_code, int(status), response.content)
+                    self.assertEqual(response.status_code, int(status), list(response))
                     self.assert_documented(operation, response)
                     if int(status) >= 400:
-                        slug = operation.details["responses"][status]["$ref"].rsplit("/", 1)[1]
-                        self.assertProblem(response, int(status), slug)
+                        slugs = operation.details["responses"][status]["$ref"].rsplit("/", 1)[1]
+                        self.assertProblem(response, int(status), slugs.split("-or-")[0])
 
     def produce(self, status: int, operation: Operation) -> Any:
-        """Send a request that ends in this status; one without an entry here is not tested yet."""
+        """Send a request that ends in this status; one without an entry here is sent as it is, and fails."""
         self.client.raise_request_exception = status != 500
         fault = {500: RuntimeError("broken"), 503: OperationalError("gone")}.get(status)
         send: dict[int, Callable[[], Any]] = {
-            400: lambda: self.send(operation, body=b"{"),
+            304: lambda: self.send(operation, headers={"If-None-Match": "*"}),
+            400: lambda: self.send(operation, body=b"{", headers={"If-Match": "7"}),
             401: lambda: self.send(operation, key=None),
             403: lambda: self.send(operation, key=issue_key(self.alice, read_only=True)),
             404: lambda: self.send(operation.on("2" * 20)),
-            413: lambda: self.send(operation, body=b" " * (2**20 + 1)),
+            413: lambda: self.send(operation, body=b" " * (10 * 2**20 + 1)),
+            409: lambda: self.send_while_another_runs(operation),
+            412: lambda: self.send(operation, headers={"If-Match": '"99"'}),
             415: lambda: self.send(operation, content_type="text/plain"),
             422: lambda: self.call(operation.method, f"{operation.path}?colour=blue", operation.body),
         }
-        with connection.execute_wrapper(failing(fault)) if fault else nullcontext():
+        quota = Rate(0, 60) if status == 429 else settings.RATE_LIMIT
+        with (
+            connection.execute_wrapper(failing(fault)) if fault else nullcontext(),
+            override_settings(RATE_LIMIT=quota, REQUIRE_IF_MATCH=status == 428),
+        ):
             return send.get(status, lambda: self.send(operation))()
+
+    def send_while_another_runs(self, operation: Operation) -> Any:
+        """Send a POST while another connection holds its Idempotency-Key, as the first request would."""
+        other = connection.copy()
+        with closing(other), other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [lock_number(self.alice.pk, "busy")])
+            return self.send(operation, headers={"Idempotency-Key": "busy"})
 
     def assert_refused(self, response: Any) -> None:
         problem = self.assertProblem(response, 401, "invalid-key")
@@ -178,13 +202,18 @@ class EveryOperationTests(ApiTestCase):
     def assert_documented(self, operation: Operation, response: Any) -> None:
         """Hold an answer against the document: its media type, its body's schema, its headers."""
         documented = resolve(operation.details["responses"][str(response.status_code)])
-        schema = documented["content"][response["Content-Type"]]["schema"]
-        validator = Draft202012Validator({**schema, **DOCUMENT}, format_checker=FormatChecker())
-        validator.validate(json.loads(response.content))
-        optional = {"Link"}
-        self.assertLessEqual(set(documented["headers"]) - optional, set(response.headers))
-        own = {"ETag", "Last-Modified", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"}
-        self.assertLessEqual(own & set(response.headers), set(documented["headers"]))
+        if response.status_code == 304:
+            self.assertEqual(response.content, b"")
+        else:
+            media_type = response["Content-Type"].split(";")[0]
+            schema = documented["content"][media_type]["schema"]
+            validator = Draft202012Validator({**schema, **DOCUMENT}, format_checker=FormatChecker())
+            body = b"".join(response)
+            validator.validate(json.loads(body) if media_type.endswith("json") else body.decode())
+        sometimes = {"Link", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"}
+        headers = {name for name in DOCUMENT["components"]["headers"] if name in response.headers}
+        self.assertLessEqual(set(documented["headers"]) - sometimes, headers)
+        self.assertLessEqual(headers - {"RateLimit", "RateLimit-Policy"}, set(documented["headers"]))
 
 
 def failing(error: Exception) -> Callable[..., Any]:

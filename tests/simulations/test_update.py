@@ -7,6 +7,7 @@ from tests.base import VALID, ApiTestCase
 
 class UpdateTests(ApiTestCase):
     def setUp(self) -> None:
+        super().setUp()
         self.row = self.simulation()
 
     def update(self, body: Any, method: str = "PATCH", **changes: Any) -> Any:

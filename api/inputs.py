@@ -1,0 +1,126 @@
+"""The types of single values: strict where pydantic and Python are lenient."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.ids import ID_LENGTH, ID_PATTERN
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Interval(NamedTuple):
+    """The days from the first to the last, both included."""
+
+    first: date
+    last: date
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    return value
+
+
+def _iso_date(value: Any) -> date:
+    """Refuse what pydantic would make a date of besides: Unix times, dates with a time."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD, in quotes")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("date_parsing", "must be a day that exists") from None
+
+
+def _rfc3339(value: Any) -> datetime:
+    """Refuse what pydantic would make a time of besides: Unix times, times without an offset."""
+    try:
+        if _TIME.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # a day or an hour that does not exist, or that is outside of the years 1 to 9999 in UTC
+    raise PydanticCustomError(
+        "time_format",
+        "must be a time as 2026-01-15T08:00:00Z, or with an offset, whose + is written %2B in an address",
+    )
+
+
+def _interval(value: Any) -> Interval:
+    first, slash, last = str(value).partition("/")
+    if not slash:
+        raise PydanticCustomError("interval_format", "must be two dates as YYYY-MM-DD/YYYY-MM-DD")
+    interval = Interval(_iso_date(first), _iso_date(last))
+    if interval.last < interval.first:
+        raise PydanticCustomError("interval_order", "must begin with the earlier date")
+    return interval
+
+
+def _decimal(value: Any) -> Any:
+    """Refuse what pydantic would make a number of besides: `1_000`, `1.0`, spaces."""
+    if isinstance(value, int) or _INTEGER.fullmatch(value):
+        return value
+    raise PydanticCustomError("int_parsing", "must be a whole number")
+
+
+def _true_or_false(value: Any) -> bool:
+    """Refuse what pydantic would make a truth value of besides: `1`, `on`, `yes`."""
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise PydanticCustomError("bool_parsing", "must be true or false")
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
+    AfterValidator(_no_nul),
+    # What the validators above do, said in JSON Schema: something other than white space, and no NUL.
+    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}),
+]
+"""A line of text, 1 to 300 characters after trimming Unicode white space."""
+
+SearchText = Annotated[str, StringConstraints(max_length=300)]
+"""What a text is compared with: as it is, white space included."""
+
+Date = Annotated[date, BeforeValidator(_iso_date)]
+"""A day, `YYYY-MM-DD`."""
+
+Moment = Annotated[datetime, BeforeValidator(_rfc3339)]
+"""A time of RFC 3339, with `Z` or an offset."""
+
+Days = Annotated[
+    Interval,
+    PlainValidator(_interval),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d/\d{4}-\d\d-\d\d$"}),
+]
+"""Two dates, `YYYY-MM-DD/YYYY-MM-DD`, the first not after the second."""
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+"""`true` or `false`, in a query."""
+
+Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_decimal)]
+
+Id = Annotated[
+    str,
+    # Told, not validated: an id of another shape is one that does not exist, a 404 and no 422.
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": ID_LENGTH,
+            "maxLength": ID_LENGTH,
+            "pattern": f"^{ID_PATTERN.pattern}$",
+            "description": "20 characters of shortuuid's alphabet, random.",
+            "examples": ["vytxeTZskVKR7C7WgdSP"],
+        }
+    ),
+]
+"""An object's id."""
+
+Time = Annotated[datetime, Field(examples=["2026-11-22T08:00:00.123456Z"])]
+"""A moment in UTC: RFC 3339 with microseconds, ending in `Z`."""

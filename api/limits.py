@@ -1,0 +1,92 @@
+"""Rate limits: a fixed window, counted in the cache, exact wherever all processes share it."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from redis.exceptions import RedisError
+
+from api.problem_types import RATE_LIMITED
+from api.problems import Problem
+from api.requests import ApiRequest
+
+logger = logging.getLogger(__name__)
+
+_reported = -math.inf
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was used of a quota, and in how many seconds it is whole again."""
+
+    quota: int
+    length: int
+    used: int
+    reset: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers."""
+        return {
+            "RateLimit-Policy": f'"key";q={self.quota};w={self.length}',
+            "RateLimit": f'"key";r={max(self.quota - self.used, 0)};t={self.reset}',
+        }
+
+    def enforce(self) -> None:
+        """Raise a 429 problem past the quota."""
+        if self.used > self.quota:
+            detail = f"More than {self.quota} requests in {self.length} seconds; wait {self.reset} seconds."
+            raise Problem(RATE_LIMITED, detail, headers={"Retry-After": str(self.reset)})
+
+
+def spend_key(request: ApiRequest) -> None:
+    """Count a request of the caller's key, and note the headers that tell of it. Raises a 429 problem."""
+    if settings.RATE_LIMIT is None:
+        return
+    window = count(f"key:{request.auth.prefix}", *settings.RATE_LIMIT)
+    if window is not None:
+        request.rate_headers = window.headers
+        window.enforce()
+
+
+def spend_address(request: HttpRequest) -> None:
+    """Count a failed authentication of the client's address. Raises a 429 problem."""
+    if settings.RATE_LIMIT_ANONYMOUS is None:
+        return
+    window = count(f"address:{request.META.get('REMOTE_ADDR', '')}", *settings.RATE_LIMIT_ANONYMOUS)
+    if window is not None:
+        window.enforce()
+
+
+def count(who: str, quota: int, length: int) -> Window | None:
+    """Count one more in the window of `length` seconds that is now, or return None when the cache is gone.
+
+    `add` sets zero for one caller alone and `incr` is atomic, so that no request is lost or counted twice;
+    the window is part of the name, so that a counter need not be reset.
+    """
+    now = time.time()
+    number, elapsed = divmod(now, length)
+    name = f"rate:{who}:{number:.0f}"
+    try:
+        try:
+            used = cache.incr(name)
+        except ValueError:
+            cache.add(name, 0, timeout=2 * length)
+            used = cache.incr(name)
+    except RedisError as error:
+        # A limit is no reason to refuse everybody: without its counters the service works on.
+        report(error)
+        return None
+    return Window(quota, length, used, max(1, round(length - elapsed)))
+
+
+def report(error: RedisError) -> None:
+    """Log that Redis is gone, once a minute in each process."""
+    global _reported
+    if time.monotonic() - _reported > 60:
+        _reported = time.monotonic()
+        logger.error("rate limits are off, because Redis cannot be used: %s", error)

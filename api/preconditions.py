@@ -1,0 +1,68 @@
+"""Conditional requests (RFC 9110, 13): entity tags, `If-Match`, `If-None-Match`, `If-Modified-Since`."""
+
+import re
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.http import parse_http_date_safe
+
+from api.problem_types import PRECONDITION_FAILED, PRECONDITION_REQUIRED
+from api.problems import Problem, unreadable_header
+
+_TAG = r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
+_TAGS = re.compile(rf"[ \t]*(?:{_TAG}[ \t]*,[ \t]*)*{_TAG}[ \t]*")
+
+
+def etag(version: int) -> str:
+    """Return the strong entity tag of an object's version."""
+    return f'"{version}"'
+
+
+class IfMatch:
+    """The versions that a client wants to change; another is a change that it has not seen."""
+
+    def __init__(self, tags: frozenset[str]) -> None:
+        self.tags = tags
+
+    def check(self, version: int) -> None:
+        """Raise a 412 problem unless the object is at a version that the client named."""
+        if not self.tags & {"*", etag(version)}:
+            detail = f"The object is at version {etag(version)}; get it again, and look what changed."
+            raise Problem(PRECONDITION_FAILED, detail)
+
+
+def if_match(request: HttpRequest) -> IfMatch | None:
+    """Return what `If-Match` demands, or None where it does not stand.
+
+    A `W/` that a proxy put before a tag is taken off. Raises a problem: 400 for a value that is no tag, and
+    428 where the settings make the header mandatory.
+    """
+    header = request.META.get("HTTP_IF_MATCH")
+    if header is None:
+        if settings.REQUIRE_IF_MATCH:
+            raise Problem(PRECONDITION_REQUIRED, "Send If-Match with the ETag of the version to change.")
+        return None
+    tags = _read(header)
+    if tags is None:
+        detail = 'must be an entity tag in quotes, as "7", a list of them, or *'
+        raise unreadable_header("If-Match", detail, "no_entity_tag")
+    return IfMatch(tags)
+
+
+def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
+    """Tell whether the client has this version already; a value that cannot be read is passed over."""
+    tags = _read(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    if tags is not None:
+        return bool(tags & {"*", etag(version)})
+    since = parse_http_date_safe(request.META.get("HTTP_IF_MODIFIED_SINCE", ""))
+    return since is not None and int(updated_at.timestamp()) <= since
+
+
+def _read(header: str) -> frozenset[str] | None:
+    """Return the tags in their quotes, or `*` without, or None for what is neither."""
+    if header.strip() == "*":
+        return frozenset({"*"})
+    if not _TAGS.fullmatch(header):
+        return None
+    return frozenset(re.findall(_TAG, header))

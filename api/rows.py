@@ -1,0 +1,123 @@
+"""CSV and NDJSON: reading many objects, and writing any number, so that each reads what the other wrote."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from io import StringIO
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from api.bodies import parse_json
+from api.problems import Problem, invalid
+from api.schemas import BULK_ROWS, Unreadable
+
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+
+SERVER_SET = frozenset({"id", "created_at", "updated_at"})
+"""Fields of an export that stand in what is read back, and are not looked at."""
+
+# A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV injection"), but text after a '.
+_RISKY = tuple("=+-@'\t\r")
+_ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
+
+
+def read_ndjson(text: str) -> dict[str, Any]:
+    """Return the objects of NDJSON, one on each line that is not blank, as a bulk create takes them."""
+    lines = (line for line in text.split("\n") if line.strip())
+    return {"items": [_object(line) for line in islice(lines, BULK_ROWS + 1)]}
+
+
+def _object(line: str) -> Any:
+    try:
+        value = parse_json(line)
+    except Problem as problem:
+        return Unreadable(problem.detail)
+    if isinstance(value, dict):
+        return {name: field for name, field in value.items() if name not in SERVER_SET}
+    return value
+
+
+def read_csv(text: str, fields: Sequence[str]) -> dict[str, Any]:
+    """Return the rows of CSV with a header (RFC 4180), as a bulk create takes them.
+
+    Raises a 422 problem for a header that lacks one of the fields, or has a column that is none.
+    """
+    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows = _rows(reader)
+    header = _checked(next(rows, []), fields)
+    return {"items": [_record(header, row) for row in islice(rows, BULK_ROWS + 1)]}
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | Unreadable]:
+    """Go through the rows that are not blank; one that breaks the format does not end the file."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Unreadable(f"is not CSV: {error}")
+        else:
+            if row:
+                yield row
+
+
+def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]:
+    """Return the header of a CSV that has each field once, and no column that is none."""
+    if isinstance(header, Unreadable):
+        detail = f"the header {header}"
+    elif missing := [name for name in fields if name not in header]:
+        detail = f"the header lacks {', '.join(missing)}"
+    elif unknown := [name for name in header if name not in fields and name not in SERVER_SET]:
+        detail = f"the header has {', '.join(map(repr, unknown))}, which cannot be set here"
+    elif len(set(header)) < len(header):
+        detail = "the header names a column twice"
+    else:
+        return header
+    raise invalid({"pointer": "/items", "detail": detail, "code": "csv_header"})
+
+
+def _record(header: Sequence[str], row: list[str] | Unreadable) -> Any:
+    if isinstance(row, Unreadable):
+        return row
+    if len(row) != len(header):
+        return Unreadable(f"has {len(row)} cells, and the header has {len(header)}")
+    cells = zip(header, row, strict=True)
+    return {name: _ESCAPED.sub("", cell, count=1) for name, cell in cells if name not in SERVER_SET}
+
+
+def write_ndjson(rows: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield each row as a line of JSON."""
+    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    return (orjson.dumps(row, option=option) for row in rows)
+
+
+def write_csv(rows: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield a header, then each row, safe to open in a spreadsheet."""
+    out = StringIO()
+    writer = csv.writer(out)
+    writer.writerow(fields)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in fields])
+        if out.tell() > 2**16:
+            yield _take(out)
+    yield _take(out)
+
+
+def _take(out: StringIO) -> bytes:
+    text = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return text.encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_RISKY) else value
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value
