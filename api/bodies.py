@@ -16,6 +16,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 
 MEBIBYTE = 2**20
+DRAINED_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ def read_chunked(request: HttpRequest) -> None:
         raise Problem(BODY_TOO_LARGE, f"The body is over {limit} bytes; send less at a time.")
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)
+
+
+def drain(request: HttpRequest) -> None:
+    """Read what is left of a body that was refused, within bounds, and throw it away.
+
+    gunicorn closes a connection with more than 64 KiB unread, after an answer that told the client to keep
+    it; the client's next request would then be lost.
+    """
+    if request.META.get("wsgi.input_terminated"):
+        for _ in range(2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE // DRAINED_AT_ONCE):
+            if not request.META["wsgi.input"].read(DRAINED_AT_ONCE):
+                return
 
 
 def parse_json(text: str) -> Any:

@@ -1,10 +1,19 @@
 """The types of single values: strict where pydantic and Python are lenient."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from api.ids import ID_LENGTH, ID_PATTERN
@@ -16,7 +25,8 @@ _TIME = re.compile(
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True)
+class Interval:
     """The days from the first to the last, both included."""
 
     first: date
@@ -97,6 +107,7 @@ Moment = Annotated[datetime, BeforeValidator(_rfc3339)]
 Days = Annotated[
     Interval,
     PlainValidator(_interval),
+    PlainSerializer(lambda days: f"{days.first}/{days.last}"),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d/\d{4}-\d\d-\d\d$"}),
 ]
 """Two dates, `YYYY-MM-DD/YYYY-MM-DD`, the first not after the second."""

@@ -5,12 +5,12 @@ from typing import cast
 
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 from django.utils.cache import patch_vary_headers
 
-from api.bodies import read_chunked
+from api.bodies import drain, read_chunked
 from api.problems import PROBLEM_JSON, Problem, problem_for_response, unreadable_header
 from api.requests import is_api
 
@@ -30,6 +30,8 @@ class ApiMiddleware:
         if not is_api(request.path_info):
             return self.page(request)
         response = self.answer(request)
+        if response.status_code == 413:
+            drain(request)
         for name, value in getattr(request, "rate_headers", {}).items():
             response[name] = value
         if getattr(request, "auth", None) is not None:
@@ -48,10 +50,7 @@ class ApiMiddleware:
             return problem.response(request)
         method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         response = cast(HttpResponseBase, self.view(request))
-        request.method = method
-        if method == "HEAD" and isinstance(response, StreamingHttpResponse):
-            response.close()  # whoever sends the answer drops its body, but would have it all made
-            response.streaming_content = ()
+        request.method = method  # whoever sends the answer to HEAD drops its body
         if response.status_code == 405:
             response["Allow"] = allow(response["Allow"])
             if method == "OPTIONS":

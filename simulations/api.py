@@ -45,7 +45,7 @@ def export_simulations(
     request: ApiRequest, where: Query[SimulationSelection], format: ExportFormat = "csv"
 ) -> StreamingHttpResponse:
     """All simulations of yours that the filters keep, as one stream; bulk create reads it back."""
-    return export(Simulation.objects.owned_by(request.auth), where, SimulationOut, format)
+    return export(request, Simulation.objects.owned_by(request.auth), where, SimulationOut, format)
 
 
 @router.get("/{id}", response=SimulationOut, summary="Get a simulation")
