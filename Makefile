@@ -13,8 +13,8 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: install var/static/staticfiles.json ## Start the service on HOST and PORT; the first run makes an API key, and prints it
-	@.venv/bin/python manage.py migrate --verbosity 0
-	@.venv/bin/python manage.py first_run demo
+	@.venv/bin/python manage.py migrate --verbosity 0 --skip-checks
+	@.venv/bin/python manage.py first_run demo --skip-checks
 	@exec .venv/bin/gunicorn
 
 test: .venv/dev ## Run the tests on the database of DATABASE_URL, or on SQLite; ARGS go to pytest
@@ -30,6 +30,7 @@ check: .venv/dev ## Look at format, lint, types, missing migrations, and Django'
 	@DATABASE_URL= SECRET_KEY=unused .venv/bin/python manage.py makemigrations --check --dry-run
 	@echo manage.py check --deploy
 	@DATABASE_URL=postgres://goatfish@127.0.0.1/goatfish HTTPS=true ALLOWED_HOSTS=example.org DEBUG= \
+		REDIS_URL=redis://127.0.0.1 \
 		SECRET_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
 		.venv/bin/python manage.py check --deploy --fail-level WARNING
 

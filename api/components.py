@@ -159,6 +159,6 @@ def _example(kind: ProblemType) -> JsonObject:
         "title": kind.title,
         "status": kind.status,
         "detail": kind.cause,
-        "instance": "/api/simulations",
+        "instance": "/api/me",
         "request_id": "3f0c8e7a5d1b4c2f9e6a7b8c9d0e1f2a",
     }

@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from api.ids import ID_LENGTH, ID_PATTERN
 
+ID_EXAMPLE = "vytxeTZskVKR7C7WgdSP"
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -127,7 +129,7 @@ Id = Annotated[
             "maxLength": ID_LENGTH,
             "pattern": f"^{ID_PATTERN.pattern}$",
             "description": "20 characters of shortuuid's alphabet, random.",
-            "examples": ["vytxeTZskVKR7C7WgdSP"],
+            "examples": [ID_EXAMPLE],
         }
     ),
 ]

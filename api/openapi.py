@@ -3,8 +3,10 @@
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from api import examples
 from api.bodies import JSON
 from api.components import HEADERS, PARAMETERS, SCHEMAS, JsonObject, header_refs, problem_response
+from api.inputs import ID_EXAMPLE
 from api.operations import answer_schema, body_reader
 from api.problem_types import (
     BODY_TOO_LARGE,
@@ -126,10 +128,22 @@ class Document(OpenAPISchema):
         return parameters
 
     def get_paths(self) -> JsonObject:
-        """Collect, on the way through the operations, the problems that they answer with."""
+        """Collect the problems that operations answer with, and add to each an example to copy."""
         self.problem_responses: JsonObject = {}
         paths: JsonObject = super().get_paths()
+        for path, methods in paths.items():
+            for method, details in methods.items():
+                self.add_example(path, method.upper(), details)
         return paths
+
+    def add_example(self, path: str, method: str, details: JsonObject) -> None:
+        """Add to a description what the operation's headers do, and a command that sends them."""
+        headers = [ref["$ref"].rsplit("/", 1)[1] for ref in details["parameters"] if "$ref" in ref]
+        content = details.get("requestBody", {}).get("content", {})
+        body = examples.value(content[JSON]["schema"], self.schemas) if content else None
+        shown = path.replace("{id}", ID_EXAMPLE)
+        command = examples.curl(method, shown, [h for h in headers if h != "If-Modified-Since"], body)
+        details["description"] = examples.describe(details["description"], headers, command)
 
     def get_components(self) -> JsonObject:
         """Add the schemas, parameters, headers and answers that operations share."""

@@ -18,4 +18,5 @@ def problem_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Tell what went wrong, and how to mend it."""
     if slug not in PROBLEM_TYPES:
         raise Http404
-    return render(request, "problems/detail.html", {"problem": PROBLEM_TYPES[slug]})
+    context = {"problem": PROBLEM_TYPES[slug], "address": request.build_absolute_uri("/").rstrip("/")}
+    return render(request, "problems/detail.html", context)

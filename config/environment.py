@@ -85,6 +85,13 @@ def sqlite(file: Path) -> dict[str, Any]:
     }
 
 
+def redis_url(url: str) -> str:
+    """Return a `REDIS_URL` that redis-py can read. The error does not repeat it: it may hold a password."""
+    if url and not re.match(r"(rediss?|unix)://.", url):
+        raise ImproperlyConfigured("REDIS_URL cannot be read; it takes redis://:PASSWORD@HOST:PORT/NUMBER.")
+    return url
+
+
 class Rate(NamedTuple):
     """How many requests are taken in a window of so many seconds."""
 

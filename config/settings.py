@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
-from config.environment import Rate, database, kept_secret, read_rate, setting, sqlite
+from config.environment import Rate, database, kept_secret, read_rate, redis_url, setting, sqlite
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -51,7 +51,7 @@ if not SECRET_KEY:
         "SECRET_KEY is not set; with PostgreSQL it takes 50 random characters, the same on each machine."
     )
 
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = redis_url(env.str("REDIS_URL", ""))
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

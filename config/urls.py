@@ -7,6 +7,8 @@ from django.views.generic import TemplateView
 from api.views import problem_page, problem_pages
 from config.api import api
 
+admin.site.site_header = admin.site.site_title = "Goatfish"
+
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("admin/", admin.site.urls),

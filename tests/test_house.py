@@ -33,6 +33,10 @@ class HouseTests(SimpleTestCase):
             for path in modules(package):
                 self.assertFalse(imported(path) & later, path)
 
+    def test_what_is_shared_knows_no_resource(self) -> None:
+        for path in modules("api"):
+            self.assertNotIn("simulation", path.read_text().lower(), path)
+
     def test_an_api_module_reads_only_what_is_owned(self) -> None:
         found = 0
         for path in settings.BASE_DIR.glob("*/api.py"):

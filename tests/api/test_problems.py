@@ -121,6 +121,8 @@ class PageTests(ApiTestCase):
         for problem in PROBLEM_TYPES.values():
             page = self.client.get(problem.uri)
             self.assertContains(page, f"{problem.status} {problem.title}")
+            self.assertContains(page, "http://testserver/")
+            self.assertContains(page, "curl ")
             self.assertContains(index, f'href="{problem.uri}"')
 
     def test_another_is_404(self) -> None:

@@ -1,0 +1,22 @@
+"""What `manage.py check` says of the settings."""
+
+from django.core.checks import run_checks
+from django.test import SimpleTestCase, override_settings
+
+from config.environment import Rate
+
+
+class RateLimitCheckTests(SimpleTestCase):
+    def ids(self) -> set[str]:
+        return {message.id or "" for message in run_checks()}
+
+    @override_settings(REDIS_URL="", WEB_CONCURRENCY=2, RATE_LIMIT=Rate(1, 1))
+    def test_tells_that_each_worker_counts_for_itself(self) -> None:
+        self.assertIn("api.I001", self.ids())
+
+    def test_says_nothing_where_that_makes_no_difference(self) -> None:
+        shared = {"REDIS_URL": "redis://127.0.0.1", "WEB_CONCURRENCY": 2, "RATE_LIMIT": Rate(1, 1)}
+        for changes in ({}, {"WEB_CONCURRENCY": 1}, {"RATE_LIMIT": None, "RATE_LIMIT_ANONYMOUS": None}):
+            settings = {**shared, **({"REDIS_URL": ""} if changes else {}), **changes}
+            with self.subTest(**settings), override_settings(**settings):
+                self.assertNotIn("api.I001", self.ids())

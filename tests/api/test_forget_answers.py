@@ -1,0 +1,44 @@
+"""`manage.py forget_answers`."""
+
+from datetime import timedelta
+from io import StringIO
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from api.idempotency import forget_expired
+from api.models import KeptAnswer
+from tests.base import ApiTestCase
+
+
+class ForgetAnswersTests(ApiTestCase):
+    def keep(self, key: str, hours: int) -> None:
+        KeptAnswer.objects.create(
+            owner=self.alice,
+            key=key,
+            fingerprint=b"",
+            status=201,
+            headers={},
+            body=b"",
+            created_at=timezone.now() - timedelta(hours=hours),
+        )
+
+    def test_deletes_what_has_expired_and_nothing_else(self) -> None:
+        for key, hours in (("new", 0), ("young", 23), ("old", 25), ("older", 2500)):
+            self.keep(key, hours)
+        out = StringIO()
+        call_command("forget_answers", stdout=out)
+        self.assertEqual(out.getvalue(), "Deleted 2 kept answers.\n")
+        self.assertEqual(set(KeptAnswer.objects.values_list("key", flat=True)), {"new", "young"})
+
+    def test_takes_a_batch_at_a_time(self) -> None:
+        for number in range(5):
+            self.keep(str(number), 25)
+        self.assertEqual(forget_expired(batch=2), 5)
+        self.assertFalse(KeptAnswer.objects.exists())
+
+    def test_a_request_deletes_some_of_its_owner_along_the_way(self) -> None:
+        self.keep("old", 25)
+        body = {"name": "x", "start_date": "2026-01-01", "end_date": "2026-01-01"}
+        self.call("POST", "/api/simulations", body, headers={"Idempotency-Key": "new"})
+        self.assertEqual(list(KeptAnswer.objects.values_list("key", flat=True)), ["new"])
