@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError
+from django.db.models import BinaryField, DateTimeField
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import APIKeyHeader
 
 from accounts.keys import digest_of, is_well_formed
 from accounts.models import LAST_USED_PRECISION, ApiKey
+from api.compiled import Compiled, Parameter
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,16 @@ class KeyCaller:
     )
 
 
+VALID_KEY = Compiled(
+    lambda: (
+        ApiKey.objects.valid(Parameter("now", DateTimeField()))
+        .filter(digest=Parameter("digest", BinaryField()))
+        .order_by()
+        .values_list(*KeyCaller.COLUMNS)
+    )
+)
+
+
 class ApiKeyAuth(APIKeyHeader):
     """Requires a valid key in `X-API-Key`."""
 
@@ -52,10 +64,10 @@ class ApiKeyAuth(APIKeyHeader):
         """Return who is calling, or None; in one query, and in none where the checksum is off."""
         if key is None or not is_well_formed(key):
             return None
-        row = ApiKey.objects.valid().filter(digest=digest_of(key)).values_list(*KeyCaller.COLUMNS).first()
-        if row is None:
+        rows = VALID_KEY.rows(digest=digest_of(key), now=timezone.now())
+        if not rows:
             return None
-        caller = KeyCaller(*row)
+        caller = KeyCaller(*rows[0])
         note_use(caller)
         return caller
 

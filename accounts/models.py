@@ -1,11 +1,12 @@
 """Users, and the API keys that act for them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from accounts.keys import PREFIX_LENGTH, digest_of, new_key
@@ -20,10 +21,10 @@ class User(AbstractUser):
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """API keys, seen as who may use them now."""
 
-    def valid(self) -> Self:
-        """Keep the keys that open the API at this moment."""
+    def valid(self, now: datetime | Combinable | None = None) -> Self:
+        """Keep the keys that open the API at this moment, or at another."""
         return self.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            Q(expires_at__isnull=True) | Q(expires_at__gt=now or timezone.now()),
             revoked_at__isnull=True,
             user__is_active=True,
         )

@@ -6,13 +6,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from api.models import OwnedModel
-from api.requests import ApiRequest
+from api.owned import Owned
 from api.schemas import Bulk, Created
 
 
-def create_all(request: ApiRequest, model: type[OwnedModel], body: Bulk[Any]) -> Created:
-    """Make all the objects for the caller, or none.
+def create_all(mine: Owned[Any], body: Bulk[Any]) -> Created:
+    """Make all the objects for their owner, or none.
 
     Each is a microsecond older than the one before, so that what shows the newest first, as lists and exports
     do, shows them in the order of the rows.
@@ -21,8 +20,8 @@ def create_all(request: ApiRequest, model: type[OwnedModel], body: Bulk[Any]) ->
     rows = []
     for place, item in enumerate(body.items):
         time = now - timedelta(microseconds=place)
-        own = {"owner_id": request.auth.owner_id, "created_at": time, "updated_at": time}
-        rows.append(model(**own, **item.model_dump()))
+        own = {"owner_id": mine.owner, "created_at": time, "updated_at": time}
+        rows.append(mine.model(**own, **item.model_dump()))
     with transaction.atomic():
-        model.objects.bulk_create(rows)
+        mine.model._default_manager.bulk_create(rows)
     return Created(created=len(rows), ids=[row.pk for row in rows])

@@ -9,6 +9,7 @@ from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
+from api.owned import Owned
 from api.requests import ApiRequest
 from api.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.schemas import OwnedOut
@@ -22,15 +23,15 @@ CHUNK = 2_000  # rows that are in memory at a time
 
 
 def export(
-    request: ApiRequest, rows: QuerySet[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
+    request: ApiRequest, mine: Owned[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
 ) -> StreamingHttpResponse:
-    """Answer with all that is selected of `rows`, as one stream."""
+    """Answer with all that is selected of `mine`, as one stream."""
     media_type, write = WRITERS[format]
     fields = list(item.model_fields)
     head = request.META["REQUEST_METHOD"] == "HEAD"  # its body would be made, and then dropped
-    found = where.of(rows.none() if head else rows).values(*fields)
+    found = where.of(mine.rows.none() if head else mine.rows).values(*fields)
     stream = Stream(_read(found, partial(write, fields=fields)))
-    filename = f"{rows.model._meta.verbose_name_plural}.{format}"
+    filename = f"{mine.model._meta.verbose_name_plural}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
     return StreamingHttpResponse(stream, content_type=media_type, headers=headers)
 

@@ -1,58 +1,13 @@
 """What every owned resource is made of."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 
-from api.ids import ID_LENGTH, ID_PATTERN, random_id
-from api.preconditions import IfMatch
-from api.requests import Caller
-
-OwnedT = TypeVar("OwnedT", bound="OwnedModel")
-
-
-class OwnedQuerySet(models.QuerySet[OwnedT], Generic[OwnedT]):
-    """Rows that belong to somebody. `owned_by` is the one place where ownership is decided."""
-
-    def owned_by(self, caller: Caller) -> Self:
-        """Keep what the caller owns; the rest does not exist for them."""
-        return self.filter(owner_id=caller.owner_id)
-
-    def find(self, id: str) -> OwnedT:
-        """Return one row. Raises DoesNotExist, without a query for what cannot be an id."""
-        if not ID_PATTERN.fullmatch(id):
-            raise self.model.DoesNotExist
-        return self.get(pk=id)
-
-    def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> OwnedT:
-        """Set fields of one row and return it; without values it stays untouched, its version too.
-
-        Raises DoesNotExist, a 412 problem, and IntegrityError where the result would break a constraint.
-        """
-        with transaction.atomic(using=self.db):
-            row = self._hold(id, if_match)
-            if values:
-                for name, value in values.items():
-                    setattr(row, name, value)
-                row.save(force_update=True, update_fields=values)
-        return row
-
-    def remove(self, id: str, if_match: IfMatch | None = None) -> OwnedT:
-        """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
-        with transaction.atomic(using=self.db):
-            row = self._hold(id, if_match)
-            self.filter(pk=id).delete()
-        return row
-
-    def _hold(self, id: str, if_match: IfMatch | None) -> OwnedT:
-        """Return one row, which nobody else can change before the transaction ends."""
-        row = self.select_for_update().find(id)
-        if if_match is not None:
-            if_match.check(row.version)
-        return row
+from api.ids import ID_LENGTH, random_id
+from api.owned import OwnedManager
 
 
 class OwnedModel(models.Model):
@@ -67,7 +22,7 @@ class OwnedModel(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
-    objects: ClassVar[models.Manager[Any]] = OwnedQuerySet.as_manager()
+    objects: ClassVar[OwnedManager[Self]] = OwnedManager()
 
     class Meta:
         abstract = True

@@ -4,12 +4,13 @@ from typing import Any
 
 import orjson
 from django.core.signing import BadSignature, Signer
-from django.db.models import BooleanField, F, Func, QuerySet, Value
+from django.db.models import BooleanField, F, Func, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from api.answers import json_answer
+from api.owned import Owned
 from api.problems import invalid
 from api.requests import ApiRequest
 from api.schemas import OwnedOut, PageQuery
@@ -35,20 +36,20 @@ class Past(Func):
 
 def paginate(
     request: ApiRequest,
-    rows: QuerySet[Any],
+    mine: Owned[Any],
     where: Selection,
     page: PageQuery,
     item: type[OwnedOut],
 ) -> HttpResponse:
-    """Answer with a page of what is selected of `rows`, and a `Link` to the next (RFC 8288).
+    """Answer with a page of what is selected of `mine`, and a `Link` to the next (RFC 8288).
 
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
-    rows, cursors = where.of(rows), Cursors(request, where)
+    rows, cursors = where.of(mine.rows), Cursors(request, where)
     content: dict[str, Any] = {"count": rows.order_by().count()} if page.count else {}
     if page.cursor is not None:
         value, last = cursors.read(page.cursor)
-        place = Value(value, output_field=rows.model._meta.get_field(where.key)), Value(last)
+        place = Value(value, output_field=mine.model._meta.get_field(where.key)), Value(last)
         operator = "<" if where.descending else ">"
         rows = rows.filter(Past(F(where.key), F("id"), *place, operator=operator))
     items = list(rows.values(*item.model_fields)[: page.limit + 1])

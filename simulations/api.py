@@ -31,13 +31,13 @@ def list_simulations(
 @router.post("", response={201: SimulationOut}, summary="Create a simulation")
 def create_simulation(request: ApiRequest, body: SimulationIn) -> Simulation:
     """Record a simulation of yours. `Location` tells its address."""
-    return Simulation.objects.create(owner_id=request.auth.owner_id, **body.model_dump())
+    return Simulation.objects.owned_by(request.auth).add(body.model_dump())
 
 
 @router.post("/bulk", response={201: Created}, summary="Create many simulations")
 def create_simulations(request: ApiRequest, body: Bulk[SimulationIn]) -> Created:
     """Record up to 10,000 simulations of yours, all or none, from JSON, CSV or NDJSON."""
-    return create_all(request, Simulation, body)
+    return create_all(Simulation.objects.owned_by(request.auth), body)
 
 
 @router.get("/export", response=SimulationOut, summary="Export simulations")

@@ -1,12 +1,10 @@
 """The resource that the service keeps."""
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import F, Q
 
 from api.constraints import FieldCheck
-from api.models import OwnedModel, OwnedQuerySet, sort_indexes
+from api.models import OwnedModel, sort_indexes
 
 
 class Simulation(OwnedModel):
@@ -15,8 +13,6 @@ class Simulation(OwnedModel):
     name = models.CharField(max_length=300)
     start_date = models.DateField()
     end_date = models.DateField()
-
-    objects: ClassVar[OwnedQuerySet["Simulation"]] = OwnedQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = [

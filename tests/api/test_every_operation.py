@@ -18,17 +18,17 @@ from config.environment import Rate
 from tests.base import ApiTestCase, issue_key
 from tests.operations import DOCUMENT, Operation, operations, resolve
 
-# Statements of each operation, authentication included. A change is SELECT … FOR UPDATE and UPDATE
-# or DELETE between SAVEPOINT and RELEASE, because a TestCase is a transaction already.
+# Statements of each operation, authentication included. Savepoints are left out: they stand where a request
+# has a transaction of its own, and inside a TestCase wherever one statement may fail.
 QUERIES = {
     "list_simulations": 2,
     "create_simulation": 2,
+    "create_simulations": 2,
+    "export_simulations": 2,
     "get_simulation": 2,
-    "replace_simulation": 5,
-    "update_simulation": 5,
-    "delete_simulation": 5,
-    "create_simulations": 4,
-    "export_simulations": 2 if connection.vendor == "sqlite" else 4,
+    "replace_simulation": 2,
+    "update_simulation": 2,
+    "delete_simulation": 3,
     "get_me": 1,
 }
 
@@ -148,7 +148,8 @@ class EveryOperationTests(ApiTestCase):
         for operation in self.each():
             with CaptureQueriesContext(connection) as queries:
                 list(self.send(operation))
-            self.assertEqual(len(queries), QUERIES[operation.name], queries.captured_queries)
+            sent = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+            self.assertEqual(len(sent), QUERIES[operation.name], sent)
 
     def test_produces_each_documented_status(self) -> None:
         for unbound in operations():

@@ -1,0 +1,113 @@
+"""Queries whose SQL the ORM builds once, because building it takes longer than the database takes to answer.
+
+A query is declared with the ORM, with `Parameter`s where its values go, and run with new values through
+Django's own cursor. What was built is kept for one connection and gone with it: another database, thread or
+process builds its own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = Sequence[Any]
+
+
+class Parameter(Expression):
+    """A place in a query that is filled, when it is run, with what the field takes."""
+
+    def __init__(self, name: str, field: "Field[Any, Any]") -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
+        """Write a placeholder, and stand in for its value."""
+        return "%s", (self,)
+
+
+class Plan(NamedTuple):
+    """A query as one connection runs it; `columns` are what `compiler` turns into Python's values."""
+
+    sql: str
+    parameters: list[Any]
+    compiler: SQLCompiler
+    converters: dict[int, Any]
+
+    def run(self, values: dict[str, Any]) -> list[Row]:
+        """Return the rows for the values of the parameters."""
+        connection = self.compiler.connection
+        filled = [
+            p.output_field.get_db_prep_value(values[p.name], connection) if isinstance(p, Parameter) else p
+            for p in self.parameters
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, filled)
+            rows: Iterable[Row] = cursor.fetchall() if cursor.description else []
+        return list(self.compiler.apply_converters(rows, self.converters) if self.converters else rows)
+
+
+class Compiled:
+    """A SELECT of the columns that the queryset's `values_list` names."""
+
+    def __init__(self, build: Callable[[], "QuerySet[Any, Any]"]) -> None:
+        """Keep the function that makes the queryset, to be called once for each connection."""
+        self.build = build
+        self.plans: WeakKeyDictionary[BaseDatabaseWrapper, Plan] = WeakKeyDictionary()
+
+    def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
+        """Run the query with a value for each of its parameters."""
+        connection = connections[using]
+        plan = self.plans.get(connection)
+        if plan is None:
+            plan = self.plans[connection] = self.plan(connection)
+        return plan.run(values)
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        """Build the SQL for a connection."""
+        compiler = self.build().query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        columns = [column for column, _, _ in compiler.select or ()]
+        return Plan(sql, list(parameters), compiler, compiler.get_converters(columns))
+
+
+class CompiledUpdate(Compiled):
+    """An UPDATE of the queryset's rows, which returns them as they are then, all columns in their order."""
+
+    def __init__(self, build: Callable[[], "QuerySet[Any, Any]"], values: dict[str, Any]) -> None:
+        """Keep what is set, as `QuerySet.update` takes it."""
+        super().__init__(build)
+        self.values = values
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        """Build the SQL for a connection; RETURNING, which the ORM has for inserts alone, is in both."""
+        query: Any = self.build().query.chain(UpdateQuery)
+        query.add_update_values(self.values)
+        compiler = query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        fields = query.get_meta().concrete_fields
+        names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+        columns = [field.get_col(query.get_meta().db_table) for field in fields]
+        return Plan(f"{sql} RETURNING {names}", list(parameters), compiler, compiler.get_converters(columns))
+
+
+class CompiledInsert(Compiled):
+    """An INSERT of one row, with a parameter for each column, named as the field's attribute."""
+
+    def __init__(self, model: type[Model]) -> None:
+        """Keep the model whose rows are made."""
+        super().__init__(model._default_manager.all)
+        self.model = model
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        """Build the SQL for a connection."""
+        fields = self.model._meta.concrete_fields
+        query = InsertQuery(self.model)
+        query.insert_values(fields, [self.model(**{f.attname: Parameter(f.attname, f) for f in fields})])
+        compiler = query.get_compiler(connection=connection)
+        ((sql, parameters),) = compiler.as_sql()
+        return Plan(sql, list(parameters), compiler, {})

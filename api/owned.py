@@ -1,0 +1,148 @@
+"""What one user owns of a model: all that the API can see or change of it."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.db import connections, models, router, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
+from api.ids import ID_PATTERN
+from api.preconditions import IfMatch
+from api.requests import Caller
+
+if TYPE_CHECKING:
+    from api.models import OwnedModel
+
+ModelT = TypeVar("ModelT", bound="OwnedModel")
+
+
+def owned(model: type[ModelT], owner: Any) -> models.QuerySet[ModelT]:
+    """Keep what the owner has; the rest does not exist for them. Ownership is decided here, and only here."""
+    rows: models.QuerySet[Any] = model._default_manager.filter(owner_id=owner)
+    return rows
+
+
+class Owned(Generic[ModelT]):
+    """The rows of a model that one user owns."""
+
+    def __init__(self, model: type[ModelT], owner: int) -> None:
+        self.model = model
+        self.owner = owner
+
+    @property
+    def rows(self) -> models.QuerySet[ModelT]:
+        """All of them, to be filtered further."""
+        return owned(self.model, self.owner)
+
+    def find(self, id: str) -> ModelT:
+        """Return one row. Raises DoesNotExist, without a query for what cannot be an id."""
+        using = router.db_for_read(self.model)
+        found = select_one(self.model).rows(using, owner=self.owner, id=self.shaped(id))
+        if not found:
+            raise self.model.DoesNotExist
+        return instance(self.model, using, found[0])
+
+    def add(self, values: Mapping[str, Any]) -> ModelT:
+        """Make a row and return it. Raises IntegrityError where it would break a constraint."""
+        using = router.db_for_write(self.model)
+        row = self.model(owner_id=self.owner, **values)
+        row.updated_at = row.created_at
+        with alone(using):
+            insert_one(self.model).rows(
+                using, **{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields}
+            )
+        row._state.adding, row._state.db = False, using
+        return row
+
+    def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> ModelT:
+        """Set fields of one row and return it; without values it stays untouched, its version too.
+
+        Raises DoesNotExist, a 412 problem, and IntegrityError where the result would break a constraint.
+        """
+        if not values:
+            return self.checked(id, if_match)
+        using = router.db_for_write(self.model)
+        sent = {"owner": self.owner, "id": self.shaped(id), "updated_at": timezone.now(), **values}
+        if if_match is not None:
+            sent["version"] = self.checked(id, if_match).version
+        # The version is compared and raised in one statement: of two who saw the same one, one alone does it.
+        with alone(using):
+            rows = update_one(self.model, tuple(values), if_match is not None).rows(using, **sent)
+        if rows:
+            return instance(self.model, using, rows[0])
+        self.checked(id, if_match)  # it is gone, or was changed just now
+        return self.change(id, values, if_match)  # to a version that is named too
+
+    def remove(self, id: str, if_match: IfMatch | None = None) -> ModelT:
+        """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
+        with transaction.atomic(using=router.db_for_write(self.model)):
+            row = self.rows.select_for_update().get(pk=self.shaped(id))
+            if if_match is not None:
+                if_match.check(row.version)
+            self.rows.filter(pk=id).delete()
+        return row
+
+    def shaped(self, id: str) -> str:
+        """Return what may be an id. Raises DoesNotExist for the rest, which no database needs to see."""
+        if not ID_PATTERN.fullmatch(id):
+            raise self.model.DoesNotExist
+        return id
+
+    def checked(self, id: str, if_match: IfMatch | None) -> ModelT:
+        """Return one row at a version that the client named. Raises DoesNotExist and a 412 problem."""
+        row = self.find(id)
+        if if_match is not None:
+            if_match.check(row.version)
+        return row
+
+
+class OwnedManager(models.Manager[ModelT]):
+    """The manager of an owned model."""
+
+    def owned_by(self, caller: Caller) -> Owned[ModelT]:
+        """Return what the caller owns."""
+        return Owned(self.model, caller.owner_id)
+
+
+def alone(using: str) -> AbstractContextManager[None]:
+    """Keep a statement that fails from spoiling a transaction around it; outside of one it is its own."""
+    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
+
+
+def instance(model: type[ModelT], using: str, row: Any) -> ModelT:
+    """Make an instance of all columns in their order."""
+    return model.from_db(using, [field.attname for field in model._meta.concrete_fields], row)
+
+
+@cache
+def select_one(model: "type[OwnedModel]") -> Compiled:
+    """Return the query of one row by its owner and id."""
+    attributes = [field.attname for field in model._meta.concrete_fields]
+    return Compiled(lambda: _one(model).values_list(*attributes))
+
+
+@cache
+def insert_one(model: "type[OwnedModel]") -> CompiledInsert:
+    """Return the statement that makes one row."""
+    return CompiledInsert(model)
+
+
+@cache
+def update_one(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> CompiledUpdate:  # noqa: FBT001
+    """Return the statement that sets these fields of one row, if it is at a version where that is asked."""
+    new: dict[str, Any] = {name: _parameter(model, name) for name in (*names, "updated_at")}
+    version = {"version": _parameter(model, "version")} if versioned else {}
+    return CompiledUpdate(lambda: _one(model).filter(**version), {**new, "version": F("version") + 1})
+
+
+def _one(model: type[ModelT]) -> models.QuerySet[ModelT]:
+    return owned(model, _parameter(model, "owner")).filter(pk=_parameter(model, "id"))
+
+
+def _parameter(model: "type[OwnedModel]", name: str) -> Parameter:
+    field: Any = model._meta.get_field(name)
+    return Parameter(name, field)
