@@ -134,15 +134,16 @@ def insert_one(model: "type[OwnedModel]") -> CompiledInsert:
 @cache
 def update_one(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> CompiledUpdate:  # noqa: FBT001
     """Return the statement that sets these fields of one row, if it is at a version where that is asked."""
-    new: dict[str, Any] = {name: _parameter(model, name) for name in (*names, "updated_at")}
-    version = {"version": _parameter(model, "version")} if versioned else {}
+    new: dict[str, Any] = {name: parameter(model, name) for name in (*names, "updated_at")}
+    version = {"version": parameter(model, "version")} if versioned else {}
     return CompiledUpdate(lambda: _one(model).filter(**version), {**new, "version": F("version") + 1})
 
 
 def _one(model: type[ModelT]) -> models.QuerySet[ModelT]:
-    return owned(model, _parameter(model, "owner")).filter(pk=_parameter(model, "id"))
+    return owned(model, parameter(model, "owner")).filter(pk=parameter(model, "id"))
 
 
-def _parameter(model: "type[OwnedModel]", name: str) -> Parameter:
+def parameter(model: "type[OwnedModel]", name: str, called: str = "") -> Parameter:
+    """Return a place for the value of a field, called as the field is or otherwise."""
     field: Any = model._meta.get_field(name)
-    return Parameter(name, field)
+    return Parameter(called or name, field)

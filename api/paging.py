@@ -1,16 +1,21 @@
 """Keyset pages: page 10,000 costs what page 1 costs, and rows that come or go move no other."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.core.signing import BadSignature, Signer
-from django.db.models import BooleanField, F, Func, Value
+from django.db import router
+from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from api.answers import json_answer
-from api.owned import Owned
+from api.compiled import Compiled, Row
+from api.models import OwnedModel
+from api.owned import Owned, owned, parameter
 from api.problems import invalid
 from api.requests import ApiRequest
 from api.schemas import OwnedOut, PageQuery
@@ -35,24 +40,16 @@ class Past(Func):
 
 
 def paginate(
-    request: ApiRequest,
-    mine: Owned[Any],
-    where: Selection,
-    page: PageQuery,
-    item: type[OwnedOut],
+    request: ApiRequest, mine: Owned[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
 ) -> HttpResponse:
     """Answer with a page of what is selected of `mine`, and a `Link` to the next (RFC 8288).
 
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
-    rows, cursors = where.of(mine.rows), Cursors(request, where)
-    content: dict[str, Any] = {"count": rows.order_by().count()} if page.count else {}
-    if page.cursor is not None:
-        value, last = cursors.read(page.cursor)
-        place = Value(value, output_field=mine.model._meta.get_field(where.key)), Value(last)
-        operator = "<" if where.descending else ">"
-        rows = rows.filter(Past(F(where.key), F("id"), *place, operator=operator))
-    items = list(rows.values(*item.model_fields)[: page.limit + 1])
+    cursors = Cursors(request, where)
+    place = None if page.cursor is None else cursors.read(page.cursor)
+    content: dict[str, Any] = {"count": where.of(mine.rows).order_by().count()} if page.count else {}
+    items = fetch(mine, where, tuple(item.model_fields), page.limit, place)
     if len(items) <= page.limit:
         return json_answer({"items": items, "next_cursor": None, **content})
     items.pop()
@@ -62,6 +59,49 @@ def paginate(
     link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
     headers = {"Link": f'<{link}>; rel="next"'}
     return json_answer({"items": items, "next_cursor": cursor, **content}, headers=headers)
+
+
+def fetch(
+    mine: Owned[Any], where: Selection, fields: tuple[str, ...], limit: int, place: tuple[str, str] | None
+) -> list[dict[str, Any]]:
+    """Return the items after a place, and one more, which tells whether there is another page."""
+    rows: Iterable[Row]
+    if where.filters:
+        key = mine.model._meta.get_field(where.key)
+        after = None if place is None else (Value(place[0], output_field=key), Value(place[1]))
+        rows = select_page(mine.rows, where, fields, limit, after)
+    else:
+        model: type[OwnedModel] = mine.model
+        compiled = plain_page(model, type(where), where.sort, fields, limit, place is not None)
+        value, last = place or (None, None)
+        rows = compiled.rows(router.db_for_read(mine.model), owner=mine.owner, value=value, last=last)
+    return [dict(zip(fields, row, strict=True)) for row in rows]
+
+
+def select_page(
+    rows: QuerySet[Any], where: Selection, fields: tuple[str, ...], limit: int, after: tuple[Any, Any] | None
+) -> QuerySet[Any, Any]:
+    """Return the query of a page that begins after two expressions, the sort key and the id."""
+    rows = where.of(rows)
+    if after is not None:
+        operator = "<" if where.descending else ">"
+        rows = rows.filter(Past(F(where.key), F("id"), *after, operator=operator))
+    return rows.values_list(*fields)[: limit + 1]
+
+
+@lru_cache(maxsize=256)
+def plain_page(
+    model: type[OwnedModel],
+    selection: type[Selection],
+    sort: str,
+    fields: tuple[str, ...],
+    limit: int,
+    further: bool,  # noqa: FBT001
+) -> Compiled:
+    """Return the query of a page without filters, by far the most frequent."""
+    where = selection(sort=sort)
+    after = (parameter(model, where.key, "value"), parameter(model, "id", "last")) if further else None
+    return Compiled(lambda: select_page(owned(model, parameter(model, "owner")), where, fields, limit, after))
 
 
 class Cursors:

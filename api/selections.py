@@ -45,6 +45,11 @@ class Selection(BaseModel):
         return self.sort.removeprefix("-")
 
     @property
+    def filters(self) -> set[str]:
+        """The names of the filters that were sent."""
+        return self.model_fields_set - {"sort"}
+
+    @property
     def descending(self) -> bool:
         """Whether the greatest comes first."""
         return self.sort.startswith("-")
@@ -52,7 +57,7 @@ class Selection(BaseModel):
     def of(self, rows: QuerySet[ModelT]) -> QuerySet[ModelT]:
         """Keep what the filters keep, in order, ties broken by id in the same direction."""
         condition = Q()
-        for name in self.model_fields_set - {"sort"}:
+        for name in self.filters:
             marks = type(self).model_fields[name].metadata
             own = next((mark for mark in marks if isinstance(mark, Filter)), None)
             value = getattr(self, name)
