@@ -3,11 +3,12 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from ninja import Query
 
 from api.owned import Owned
 from api.requests import ApiRequest
@@ -15,7 +16,7 @@ from api.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.schemas import OwnedOut
 from api.selections import Selection
 
-ExportFormat = Literal["csv", "ndjson"]
+ExportFormat = Annotated[Literal["csv", "ndjson"], Query(description="What the stream is written in.")]
 Write = Callable[[Iterator[dict[str, Any]]], Iterator[bytes]]
 
 WRITERS = {"csv": (f"{CSV}; charset=utf-8", write_csv), "ndjson": (NDJSON, write_ndjson)}

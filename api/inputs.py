@@ -117,6 +117,9 @@ Days = Annotated[
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 """`true` or `false`, in a query."""
 
+Whole = Annotated[int, BeforeValidator(_decimal)]
+"""A whole number, in a query."""
+
 Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_decimal)]
 
 Id = Annotated[

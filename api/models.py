@@ -58,6 +58,10 @@ class KeptAnswer(models.Model):
         return self.key
 
 
-def sort_indexes(*fields: str) -> list[models.Index]:
-    """Return the indexes that serve one owner's list sorted by each of the fields, ties broken by id."""
-    return [models.Index(fields=["owner", name, "id"], name=f"%(class)s_{name}") for name in fields]
+def owned_indexes(*sort_keys: str) -> list[models.Index]:
+    """Return the indexes of the admin, and of one owner's list sorted by a time or one of the keys."""
+    keys = ("created_at", "updated_at", *sort_keys)
+    return [
+        *(models.Index(fields=["owner", key, "id"], name=f"%(class)s_{key}") for key in keys),
+        models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
+    ]

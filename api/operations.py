@@ -112,8 +112,9 @@ def body_reader(operation: Operation) -> BodyReader | None:
     if schema is None:
         return None
     if issubclass(schema, Bulk):
-        fields = tuple(schema.item_schema().model_fields)
-        csv = partial(read_csv, fields=fields)
+        fields = schema.item_schema().model_fields
+        typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
+        csv = partial(read_csv, fields=tuple(fields), typed=typed)
         return BodyReader({JSON: parse_json, CSV: csv, NDJSON: read_ndjson}, limit=10 * MEBIBYTE)
     if issubclass(schema, Patch):
         return BodyReader({JSON: parse_json, MERGE_PATCH: parse_json})

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from itertools import islice
@@ -41,15 +41,16 @@ def _object(line: str) -> Any:
     return value
 
 
-def read_csv(text: str, fields: Sequence[str]) -> dict[str, Any]:
+def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> dict[str, Any]:
     """Return the rows of CSV with a header (RFC 4180), as a bulk create takes them.
 
+    The cells of `typed` fields hold numbers and truth values as JSON writes them, all others hold text.
     Raises a 422 problem for a header that lacks one of the fields, or has a column that is none.
     """
     reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows = _rows(reader)
     header = _checked(next(rows, []), fields)
-    return {"items": [_record(header, row) for row in islice(rows, BULK_ROWS + 1)]}
+    return {"items": [_record(header, row, typed) for row in islice(rows, BULK_ROWS + 1)]}
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | Unreadable]:
@@ -81,13 +82,25 @@ def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]
     raise invalid({"pointer": "/items", "detail": detail, "code": "csv_header"})
 
 
-def _record(header: Sequence[str], row: list[str] | Unreadable) -> Any:
+def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collection[str]) -> Any:
     if isinstance(row, Unreadable):
         return row
     if len(row) != len(header):
         return Unreadable(f"has {len(row)} cells, and the header has {len(header)}")
     cells = zip(header, row, strict=True)
-    return {name: _ESCAPED.sub("", cell, count=1) for name, cell in cells if name not in SERVER_SET}
+    return {
+        name: _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)
+        for name, cell in cells
+        if name not in SERVER_SET
+    }
+
+
+def _typed(cell: str) -> Any:
+    """Return the number or truth value of a cell, or its text, which the schema then finds at fault."""
+    try:
+        return parse_json(cell)
+    except Problem:
+        return cell
 
 
 def write_ndjson(rows: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[bytes]:
@@ -118,6 +131,8 @@ def _take(out: StringIO) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_RISKY) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value

@@ -14,9 +14,9 @@ BULK_ROWS = 10_000
 
 
 class In(BaseModel):
-    """What a client sends: unknown fields are refused."""
+    """What a client sends: unknown fields are refused, and so is `"5"` or `true` for a number."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Patch(In):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from pydantic import BaseModel, Field
@@ -25,12 +25,17 @@ def _ids(values: list[str]) -> Q:
 
 
 class Selection(BaseModel):
-    """The filters that every owned resource has. A resource narrows `sort` to its own keys, and adds filters.
+    """The filters that every owned resource has. A resource adds its own, and its sort keys.
 
     The name of a filter is a lookup of the ORM (`start_date__gte`), or it carries a `Filter`. All are ANDed.
     """
 
-    sort: str = "-created_at"
+    sort_keys: ClassVar[tuple[str, ...]] = ()
+    """The fields that sort, beside the times: none of them null, each in `owned_indexes` of the model."""
+
+    sort: str = Field(
+        "-created_at", description="The sort key; `-` sorts descending. Ties are broken by `id`."
+    )
     id: Annotated[list[str] | None, Filter(_ids)] = Field(
         None, max_length=100, description="Keeps these ids; repeatable."
     )
@@ -38,6 +43,14 @@ class Selection(BaseModel):
     created_at__lt: Moment | None = Field(None, description="Keeps what was created before.")
     updated_at__gte: Moment | None = Field(None, description="Keeps what was changed then or later.")
     updated_at__lt: Moment | None = Field(None, description="Keeps what was last changed before.")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Narrow `sort` to the keys, each of them both ways."""
+        keys = ("created_at", "updated_at", *cls.sort_keys)
+        values = tuple(sign + key for key in keys for sign in ("", "-"))
+        cls.model_fields["sort"].annotation = Literal[values]  # type: ignore[assignment]
+        cls.model_rebuild(force=True)
 
     @property
     def key(self) -> str:

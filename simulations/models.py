@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from api.constraints import FieldCheck
-from api.models import OwnedModel, sort_indexes
+from api.models import OwnedModel, owned_indexes
 
 
 class Simulation(OwnedModel):
@@ -15,10 +15,7 @@ class Simulation(OwnedModel):
     end_date = models.DateField()
 
     class Meta:
-        indexes = [
-            *sort_indexes("created_at", "updated_at", "name", "start_date", "end_date"),
-            models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
-        ]
+        indexes = owned_indexes("name", "start_date", "end_date")
         constraints = [
             FieldCheck(
                 field="end_date",

@@ -1,7 +1,7 @@
 """What goes into the API of simulations, and what comes out."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from django.db.models import Q
 from pydantic import Field, ValidationInfo, field_validator
@@ -49,18 +49,8 @@ class SimulationOut(OwnedOut):
 class SimulationSelection(Selection):
     """Which simulations, and in which order."""
 
-    sort: Literal[
-        "created_at",
-        "-created_at",
-        "updated_at",
-        "-updated_at",
-        "name",
-        "-name",
-        "start_date",
-        "-start_date",
-        "end_date",
-        "-end_date",
-    ] = Field("-created_at", description="The sort key; `-` sorts descending. Ties are broken by `id`.")
+    sort_keys = ("name", "start_date", "end_date")
+
     q: Annotated[SearchText | None, Filter(lambda text: Q(name__icontains=text))] = Field(
         None, description="Keeps names that contain it, whatever the case."
     )

@@ -1,10 +1,15 @@
-"""The operations of the OpenAPI document, each with a valid request made from the document's examples."""
+"""The operations of the OpenAPI document, each with a valid request made from the document alone."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
+from django.core.cache import cache
+
 from config.api import api
+from tests.base import ApiTestCase
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/")))
 
@@ -36,22 +41,77 @@ class Operation:
     def success(self) -> int:
         return min(int(status) for status in self.details["responses"])
 
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the document says of the good answer."""
+        return resolve(self.details["responses"][str(self.success)])
+
+    @property
+    def kind(self) -> str:
+        """What it does: list, export, get, create, bulk, replace, update, delete; any other only reads."""
+        if self.method == "POST":
+            return "bulk" if "text/csv" in self.details["requestBody"]["content"] else "create"
+        if self.writes or self.on_object:
+            return {"GET": "get", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}[self.method]
+        if "text/csv" in self.answer["content"]:
+            return "export"
+        schema = resolve(self.answer["content"]["application/json"]["schema"])
+        return "list" if {"items", "next_cursor"} <= set(schema["properties"]) else "read"
+
+    @property
+    def collection(self) -> str:
+        """The path of the resource's list; the operations of one resource have it in common."""
+        return self.template.removesuffix("/{id}").removesuffix("/bulk").removesuffix("/export")
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """The schemas of the fields that the body sets, of one item in a bulk create."""
+        return dict(self.object_schema["properties"])
+
+    @property
+    def required(self) -> list[str]:
+        return list(self.object_schema.get("required", []))
+
+    @property
+    def object_schema(self) -> dict[str, Any]:
+        schema = body_schema(self.details)
+        return resolve(schema["properties"]["items"]["items"]) if self.kind == "bulk" else schema
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """The schemas of the parameters in the query."""
+        parameters = [resolve(parameter) for parameter in self.details["parameters"]]
+        return {each["name"]: each["schema"] for each in parameters if each["in"] == "query"}
+
     def on(self, id: str) -> "Operation":
         return replace(self, id=id)
 
+    def varied(self, number: int) -> Any:
+        """Return a body whose every field is greater the greater the number, 0 to 9, or equal."""
+        return {name: varied(field, number) for name, field in self.fields.items()}
 
-def operations() -> list[Operation]:
-    return [
+
+def operations(*kinds: str) -> list[Operation]:
+    """Return the operations of the kinds, or all."""
+    found = [
         Operation(details["operationId"], method.upper(), path, example_body(details), details)
         for path, methods in DOCUMENT["paths"].items()
         for method, details in methods.items()
     ]
+    return [operation for operation in found if not kinds or operation.kind in kinds]
+
+
+def sibling(operation: Operation, kind: str) -> Operation:
+    """Return the operation of another kind on the same resource."""
+    return next(other for other in operations(kind) if other.collection == operation.collection)
+
+
+def body_schema(details: dict[str, Any]) -> dict[str, Any]:
+    return resolve(details["requestBody"]["content"]["application/json"]["schema"])
 
 
 def example_body(details: dict[str, Any]) -> Any:
-    if "requestBody" not in details:
-        return b""
-    return example(details["requestBody"]["content"]["application/json"]["schema"])
+    return example(body_schema(details)) if "requestBody" in details else b""
 
 
 def example(schema: dict[str, Any]) -> Any:
@@ -64,6 +124,24 @@ def example(schema: dict[str, Any]) -> Any:
     return {name: example(field) for name, field in schema["properties"].items()}
 
 
+def varied(schema: dict[str, Any], number: int) -> Any:
+    """Make a value of a field, greater the greater the number, in the order of any database."""
+    match schema:
+        case {"enum": values}:
+            return values[0]
+        case {"format": "date"}:
+            return str(date.fromisoformat("2026-01-01") + timedelta(days=number))
+        case {"format": "date-time"}:
+            return f"2026-01-01T00:00:0{number}Z"
+        case {"type": "boolean"}:
+            return number > 1
+        case {"type": "integer" | "number"}:
+            return schema.get("minimum", 0) + number
+        case {"type": "string"}:
+            return f"value {number}"
+    return example(schema)
+
+
 def resolve(node: dict[str, Any]) -> dict[str, Any]:
     """Follow a `$ref` inside the document."""
     if "$ref" not in node:
@@ -72,3 +150,50 @@ def resolve(node: dict[str, Any]) -> dict[str, Any]:
     for name in node["$ref"].removeprefix("#/").split("/"):
         found = found[name]
     return dict(found)
+
+
+class OperationTestCase(ApiTestCase):
+    """Sends the operations of the document, whatever the resource."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.get("/api/me")  # notes the key's last use, which is then done for ten minutes
+
+    def get(self, path: str, **changes: Any) -> Any:
+        return self.call("GET", path, **changes)
+
+    def send(self, operation: Operation, query: str = "", **changes: Any) -> Any:
+        body = changes.pop("body", operation.body)
+        return self.call(operation.method, operation.path + query, body, **changes)
+
+    def each(
+        self, *kinds: str, writes: bool | None = None, on_object: bool | None = None
+    ) -> Iterator[Operation]:
+        """Go through the operations, each with an object of alice's of its own."""
+        for operation in operations(*kinds):
+            if writes in (None, operation.writes) and on_object in (None, operation.on_object):
+                with self.subTest(operation.name):
+                    ready = operation.on(self.an_id_for(operation))
+                    cache.clear()  # where requests are counted: no limit grows with the number of operations
+                    yield ready
+
+    def an_id_for(self, operation: Operation) -> str:
+        return str(self.make(operation)["id"]) if operation.on_object else ""
+
+    def make(self, operation: Operation, number: int | None = None, **changes: Any) -> dict[str, Any]:
+        """Create an object of the operation's resource, as in the example or varied."""
+        create = sibling(operation, "create")
+        body = create.body if number is None else create.varied(number)
+        response = self.send(create, body=body, **changes)
+        self.assertEqual(response.status_code, 201, response.content)
+        return dict(response.json())
+
+    def rows(self) -> list[Any]:
+        """Everything that the API shows of alice's."""
+        return [self.get(operation.path).json() for operation in operations("list")]
+
+    def assertInvalid(self, response: Any, place: str, name: str, code: str = "") -> None:  # noqa: N802
+        """Check that one value alone is at fault, in the body (`pointer`), the query or the headers."""
+        errors = self.assertProblem(response, 422, "validation-error")["errors"]
+        self.assertEqual([error.get(place) for error in errors], [name], errors)
+        self.assertIn(code, errors[0]["code"])

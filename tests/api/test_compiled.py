@@ -33,7 +33,8 @@ class CompiledTests(TestCase):
         cls.other = Simulation.objects.create(owner=cls.bob, name="b", **dates)
 
     def plain(self, row: Simulation) -> tuple[Any, ...]:
-        return Simulation.objects.values_list(*COLUMNS).get(pk=row.pk)
+        found: tuple[Any, ...] = Simulation.objects.values_list(*COLUMNS).get(pk=row.pk)
+        return found
 
     def test_one_row_is_what_the_orm_gives(self) -> None:
         for row in (self.row, self.other):

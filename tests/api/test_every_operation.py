@@ -1,7 +1,7 @@
 """What holds for every operation of the OpenAPI document, whatever the resource."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -15,56 +15,25 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from api.idempotency import lock_number
 from config.environment import Rate
-from tests.base import ApiTestCase, issue_key
-from tests.operations import DOCUMENT, Operation, operations, resolve
+from tests.base import issue_key
+from tests.operations import DOCUMENT, Operation, OperationTestCase, operations, resolve
 
-# Statements of each operation, authentication included. Savepoints are left out: they stand where a request
-# has a transaction of its own, and inside a TestCase wherever one statement may fail.
+# Statements of each kind of operation, authentication included. Savepoints are left out: they stand where a
+# request has a transaction of its own, and inside a TestCase wherever one statement may fail.
 QUERIES = {
-    "list_simulations": 2,
-    "create_simulation": 2,
-    "create_simulations": 2,
-    "export_simulations": 2,
-    "get_simulation": 2,
-    "replace_simulation": 2,
-    "update_simulation": 2,
-    "delete_simulation": 3,
-    "get_me": 1,
+    "list": 2,
+    "create": 2,
+    "bulk": 2,
+    "export": 2,
+    "get": 2,
+    "replace": 2,
+    "update": 2,
+    "delete": 3,
+    "read": 1,
 }
 
 
-class EveryOperationTests(ApiTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.get("/api/me")  # notes the key's last use, which is then done for ten minutes
-
-    def get(self, path: str) -> Any:
-        return self.call("GET", path)
-
-    def send(self, operation: Operation, **changes: Any) -> Any:
-        body = changes.pop("body", operation.body)
-        return self.call(operation.method, operation.path, body, **changes)
-
-    def each(self, *, writes: bool | None = None, on_object: bool | None = None) -> Iterator[Operation]:
-        """Go through the operations, each with an object of alice's of its own."""
-        for operation in operations():
-            if writes in (None, operation.writes) and on_object in (None, operation.on_object):
-                with self.subTest(operation.name):
-                    yield operation.on(self.an_id_for(operation))
-
-    def an_id_for(self, operation: Operation) -> str:
-        if not operation.on_object:
-            return ""
-        create = next(
-            o for o in operations() if operation.template == o.path + "/{id}" and o.method == "POST"
-        )
-        created = json.loads(self.send(create).content)
-        return str(created["id"])
-
-    def rows(self) -> list[Any]:
-        """Everything that the API shows of alice's."""
-        return [json.loads(self.get(o.path).content) for o in operations() if o.name.startswith("list_")]
-
+class EveryOperationTests(OperationTestCase):
     def test_answers_as_documented(self) -> None:
         for operation in self.each():
             response = self.send(operation)
@@ -149,7 +118,7 @@ class EveryOperationTests(ApiTestCase):
             with CaptureQueriesContext(connection) as queries:
                 list(self.send(operation))
             sent = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE"))]
-            self.assertEqual(len(sent), QUERIES[operation.name], sent)
+            self.assertEqual(len(sent), QUERIES[operation.kind], sent)
 
     def test_produces_each_documented_status(self) -> None:
         for unbound in operations():

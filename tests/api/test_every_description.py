@@ -1,0 +1,96 @@
+"""What the OpenAPI document says of every operation."""
+
+from typing import Any
+
+from django.test import SimpleTestCase
+from ninja.operation import Operation as NinjaOperation
+
+from config.api import api
+from tests.operations import DOCUMENT, operations, resolve
+
+TRACED = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
+HEADERS = {
+    "list": {"Link"},
+    "export": set[str](),
+    "get": {"ETag", "Last-Modified"},
+    "create": {"ETag", "Location", "Idempotent-Replayed"},
+    "bulk": {"Idempotent-Replayed"},
+    "replace": {"ETag"},
+    "update": {"ETag"},
+    "delete": set[str](),
+    "read": set[str](),
+}
+SENT = {
+    "get": {"If-None-Match", "If-Modified-Since"},
+    "create": {"Idempotency-Key"},
+    "bulk": {"Idempotency-Key"},
+    "replace": {"If-Match"},
+    "update": {"If-Match"},
+    "delete": {"If-Match"},
+}
+
+
+def functions() -> dict[str, NinjaOperation]:
+    """Return ninja's own operations, by the name of their function."""
+    return {
+        operation.view_func.__name__: operation
+        for _, router in api._routers
+        for view in router.path_operations.values()
+        for operation in view.operations
+        if operation.include_in_schema
+    }
+
+
+class EveryDescriptionTests(SimpleTestCase):
+    def test_names_each_operation_as_its_function_and_once(self) -> None:
+        names = [operation.name for operation in operations()]
+        self.assertEqual(sorted(names), sorted(functions()))
+
+    def test_has_a_summary_a_tag_and_the_docstring_of_each(self) -> None:
+        for operation in operations():
+            with self.subTest(operation.name):
+                details = operation.details
+                self.assertRegex(details["summary"], r"^[A-Z][a-z]+ .*[^.]$")
+                self.assertEqual(len(details["tags"]), 1)
+                docstring = functions()[operation.name].view_func.__doc__ or ""
+                said = docstring.split()
+                self.assertEqual(details["description"].split()[: len(said)], said)  # an example follows
+
+    def test_documents_the_headers_of_each_answer(self) -> None:
+        for operation in operations():
+            for status in operation.details["responses"]:
+                with self.subTest(operation.name, status=status):
+                    response = resolve(operation.details["responses"][status])
+                    for header in response["headers"].values():
+                        self.assertTrue(resolve(header)["description"])
+                    named = set(response["headers"])
+                    if int(status) < 300:
+                        self.assertEqual(named, TRACED | HEADERS[operation.kind])
+                    elif int(status) >= 400:
+                        schema = response["content"]["application/problem+json"]["schema"]
+                        self.assertEqual(schema, {"$ref": "#/components/schemas/Problem"})
+                    self.assertEqual("Retry-After" in named, status in ("409", "429", "503"))
+                    self.assertEqual("WWW-Authenticate" in named, status == "401")
+
+    def test_documents_the_headers_that_each_operation_looks_at(self) -> None:
+        for operation in operations():
+            parameters = [resolve(parameter) for parameter in operation.details["parameters"]]
+            sent = {each["name"] for each in parameters if each["in"] == "header"}
+            self.assertEqual(sent, SENT.get(operation.kind, set()), operation.name)
+
+    def test_describes_each_parameter_and_field(self) -> None:
+        for operation in operations():
+            for parameter in map(resolve, operation.details["parameters"]):
+                with self.subTest(operation.name, parameter=parameter["name"]):
+                    self.assertTrue(parameter.get("description") or parameter["schema"].get("description"))
+            if "requestBody" in operation.details:
+                for name, field in operation.fields.items():
+                    with self.subTest(operation.name, field=name):
+                        self.assertTrue(field["description"])
+                        self.assertTrue(field["examples"])
+
+    def test_needs_a_key_for_each_and_no_other_for_any(self) -> None:
+        schemes: dict[str, Any] = DOCUMENT["components"]["securitySchemes"]
+        self.assertEqual([scheme["name"] for scheme in schemes.values()], ["X-API-Key"])
+        for operation in operations():
+            self.assertEqual(operation.details["security"], [{name: []} for name in schemes])

@@ -1,0 +1,87 @@
+"""Rate limits, of every operation of the OpenAPI document."""
+
+import re
+from typing import Any
+
+from django.core.cache import cache
+from django.test import override_settings
+
+from config.environment import Rate
+from tests.base import issue_key
+from tests.operations import OperationTestCase
+
+CENTURY = 36525 * 24 * 60 * 60  # seconds; no window ends on the way through a test
+
+
+def limited(quota: int) -> override_settings:
+    return override_settings(RATE_LIMIT=Rate(quota, CENTURY))
+
+
+class EveryLimitTests(OperationTestCase):
+    def assert_told(self, response: Any, quota: int, left: int) -> None:
+        policy = f'"key";q={quota};w={CENTURY}'
+        self.assertEqual(response["RateLimit-Policy"], policy)
+        told = re.fullmatch(r'"key";r=(\d+);t=(\d+)', response["RateLimit"])
+        assert told is not None
+        self.assertEqual(int(told[1]), left)
+        self.assertTrue(1 <= int(told[2]) <= CENTURY)
+
+    def test_tells_on_every_answer_what_is_left(self) -> None:
+        for operation in self.each():
+            with limited(10):
+                self.assert_told(self.send(operation), 10, 9)
+                self.assert_told(self.send(operation, "?colour=blue"), 10, 8)
+                self.assert_told(self.send(operation.on("2" * 20)), 10, 7)
+                if operation.writes:
+                    read_only = issue_key(self.alice, read_only=True)
+                    self.assert_told(self.send(operation, key=read_only), 10, 9)
+
+    def test_refuses_a_key_past_its_limit(self) -> None:
+        for operation in self.each():
+            before = self.rows()
+            cache.clear()
+            with limited(2):
+                for _ in range(2):
+                    self.send(operation, "?colour=blue")
+                response = self.send(operation)
+                problem = self.assertProblem(response, 429, "rate-limited")
+                self.assert_told(response, 2, 0)
+                self.assertIn(response["Retry-After"], problem["detail"])
+                self.assertGreaterEqual(int(response["Retry-After"]), 1)
+            cache.clear()
+            self.assertEqual(self.rows(), before)
+
+    def test_counts_each_key_for_itself(self) -> None:
+        for operation in self.each():
+            other = issue_key(self.alice)
+            with limited(1):
+                self.send(operation, "?colour=blue")
+                self.assertEqual(self.send(operation, "?colour=blue").status_code, 429)
+                self.assertEqual(self.send(operation, "?colour=blue", key=other).status_code, 422)
+                self.assertLess(self.send(operation, key=self.bobs_key).status_code, 429)
+
+    def test_can_be_switched_off(self) -> None:
+        for operation in self.each():
+            with override_settings(RATE_LIMIT=None):
+                response = self.send(operation)
+                self.assertEqual(response.status_code, operation.success)
+                self.assertNotIn("RateLimit", response)
+                self.assertNotIn("RateLimit-Policy", response)
+
+    def test_limits_failed_authentication_by_address(self) -> None:
+        for operation in self.each():
+            with override_settings(RATE_LIMIT_ANONYMOUS=Rate(2, CENTURY)):
+                for key in (None, "gf_short"):
+                    self.assertProblem(self.send(operation, key=key), 401, "invalid-key")
+                for key in (None, "gf_short"):
+                    response = self.send(operation, key=key)
+                    self.assertProblem(response, 429, "rate-limited")
+                    self.assertGreaterEqual(int(response["Retry-After"]), 1)
+                    self.assertNotIn("RateLimit", response)
+                self.assertEqual(self.send(operation).status_code, operation.success)
+
+    def test_failed_authentication_is_unlimited_where_the_settings_say_so(self) -> None:
+        for operation in self.each():
+            with override_settings(RATE_LIMIT_ANONYMOUS=None):
+                for _ in range(3):
+                    self.assertProblem(self.send(operation, key=None), 401, "invalid-key")
