@@ -1,12 +1,12 @@
 """What `manage.py check` says of the settings."""
 
 from django.core.checks import run_checks
-from django.test import SimpleTestCase, override_settings
+from django.test import TestCase, override_settings
 
 from config.environment import Rate
 
 
-class RateLimitCheckTests(SimpleTestCase):
+class RateLimitCheckTests(TestCase):
     def ids(self) -> set[str]:
         return {message.id or "" for message in run_checks()}
 
