@@ -55,20 +55,29 @@ HEADERS: JsonObject = {
     },
 }
 
+QUERY_TEXT: JsonObject = {"minLength": 1, "pattern": r"^[^\x00]+$"}
+"""What every text in a query is, whatever the parameter: not empty, and without NUL."""
+
+_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
+
 PARAMETERS: JsonObject = {
     "Idempotency-Key": {
         "in": "header",
         "name": "Idempotency-Key",
         "description": "Makes a retry safe: the same request with the same key, within 24 hours, is answered "
         "as the first was, and writes nothing. Take a new random one for each new request.",
-        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+        # Bare, or in quotes.
+        "schema": {
+            "type": "string",
+            "pattern": r'^([\x21\x23-\x7e][\x21-\x7e]{0,254}|"[\x21-\x7e]{1,255}")$',
+        },
         "example": "7f0a1c1e-5d6b-4b4e-9d0e-0f7f6f1f2a3b",
     },
     "If-Match": {
         "in": "header",
         "name": "If-Match",
         "description": "The `ETag` of the version to change: 412 when somebody has changed it meanwhile.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"},
         "example": '"1"',
     },
     "If-Modified-Since": {

@@ -20,6 +20,7 @@ from api.ids import ID_LENGTH, ID_PATTERN
 
 ID_EXAMPLE = "vytxeTZskVKR7C7WgdSP"
 
+_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"  # for the document, which cannot tell leap years
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -110,7 +111,7 @@ Days = Annotated[
     Interval,
     PlainValidator(_interval),
     PlainSerializer(lambda days: f"{days.first}/{days.last}"),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d/\d{4}-\d\d-\d\d$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DAY}/{_DAY}$"}),
 ]
 """Two dates, `YYYY-MM-DD/YYYY-MM-DD`, the first not after the second."""
 

@@ -5,7 +5,15 @@ from ninja.operation import Operation
 
 from api import examples
 from api.bodies import JSON
-from api.components import HEADERS, PARAMETERS, SCHEMAS, JsonObject, header_refs, problem_response
+from api.components import (
+    HEADERS,
+    PARAMETERS,
+    QUERY_TEXT,
+    SCHEMAS,
+    JsonObject,
+    header_refs,
+    problem_response,
+)
 from api.inputs import ID_EXAMPLE
 from api.operations import answer_schema, body_reader
 from api.problem_types import (
@@ -25,8 +33,10 @@ from api.problem_types import (
     VALIDATION_ERROR,
     ProblemType,
 )
-from api.rows import CSV, NDJSON
+from api.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.schemas import OwnedOut
+
+WRITERS = {CSV: write_csv, NDJSON: write_ndjson}
 
 
 class Traits:
@@ -98,11 +108,17 @@ class Document(OpenAPISchema):
         if traits.body is not None:
             schema = details["requestBody"]["content"][JSON]["schema"]
             details["requestBody"]["content"] = {
-                media_type: {"schema": schema if media_type.endswith("json") else {"type": "string"}}
-                for media_type in traits.body.parsers
+                kind: self.rows_as_text(schema, kind) if kind in WRITERS else {"schema": schema}
+                for kind in traits.body.parsers
             }
         details["responses"] = self.answers(details["responses"][traits.status], traits)
         return details
+
+    def rows_as_text(self, schema: JsonObject, media_type: str) -> JsonObject:
+        """Return the body of a bulk create in a format whose rows no schema tells: an example does."""
+        rows = examples.value(schema, self.schemas)["items"]
+        text = b"".join(WRITERS[media_type](rows, list(rows[0]))).decode()
+        return {"schema": {"type": "string", "minLength": 1}, "example": text}
 
     def answers(self, success: JsonObject, traits: Traits) -> JsonObject:
         """Return every answer of an operation by its status."""
@@ -120,11 +136,17 @@ class Document(OpenAPISchema):
         return answers
 
     def operation_parameters(self, operation: Operation) -> list[JsonObject]:
-        """Leave out `null`, which a query cannot hold: it is what a parameter left out is for Python."""
+        """Say what a query can hold: no `null`, which is what one left out is for Python; no empty text."""
+        named = dict(self.schemas)
         parameters: list[JsonObject] = super().operation_parameters(operation)
+        self.schemas = named  # without the models of a query, which nothing refers to
         for parameter in parameters:
-            kinds = parameter["schema"].pop("anyOf", [])
-            parameter["schema"].update(next((kind for kind in kinds if kind != {"type": "null"}), {}))
+            parameter.pop("examples", None)  # its schema has them; here, OpenAPI takes them in another form
+            schema = parameter["schema"]
+            schema.update(next((kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}), {}))
+            text = schema.get("items", schema)
+            if text["type"] == "string" and not text.keys() & {"enum", "format", "pattern"}:
+                text.update(QUERY_TEXT)
         return parameters
 
     def get_paths(self) -> JsonObject:

@@ -149,7 +149,7 @@ class Api:
         request.auth = KeyCaller(
             self.record.pk, self.owner.pk, "", "", "", False, self.record.created_at, None, None
         )
-        rows = where.of(Simulation.objects.owned_by(request.auth))
+        rows = where.of(Simulation.objects.filter(owner=self.owner))
         value, id = rows.values_list(where.key, "id")[BIG * 9 // 10]
         where = SimulationSelection(sort=sort) if sort != "-created_at" else SimulationSelection()
         return Cursors(request, where).make(value, id)

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["owner", "start_date", "id"], name="simulation_start_date"),
                     models.Index(fields=["owner", "end_date", "id"], name="simulation_end_date"),
                     models.Index(fields=["created_at", "id"], name="simulation_admin"),
+                    models.Index(fields=["owner", "end_date", "start_date"], name="simulation_days"),
                 ],
                 "constraints": [
                     api.constraints.FieldCheck(

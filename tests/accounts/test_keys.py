@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
 
@@ -77,6 +77,11 @@ class AuthenticationTests(ApiTestCase):
         self.assertEqual(bytes(row["digest"]), hashlib.sha256(key.encode()).digest())
         self.assertEqual(row["prefix"], key[:11])
         self.assertNotIn(key[11:], str(row))
+
+    def test_no_two_keys_have_one_digest(self) -> None:
+        digest = ApiKey.objects.get(user=self.alice).digest
+        with self.assertRaises(IntegrityError), transaction.atomic():
+            ApiKey.objects.filter(user=self.bob).update(digest=digest)
 
     def test_last_use_is_noted_once_in_ten_minutes(self) -> None:
         record = ApiKey.objects.get(user=self.alice)

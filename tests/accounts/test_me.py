@@ -24,3 +24,9 @@ class MeTests(ApiTestCase):
                 },
             },
         )
+
+    def test_a_time_on_the_second_has_no_fraction(self) -> None:
+        expires = datetime(2999, 1, 1, tzinfo=UTC)
+        _, key = ApiKey.issue(self.bob, expires_at=expires)
+        me = self.call("GET", "/api/me", key=key).json()
+        self.assertEqual(me["key"]["expires_at"], "2999-01-01T00:00:00Z")

@@ -1,9 +1,12 @@
 """Problem details on every path under `/api`, and the pages that they point at."""
 
 import json
+import logging
+from io import StringIO
 from unittest import mock
 
 from django.contrib.staticfiles import finders
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from api.problem_types import PROBLEM_TYPES
@@ -38,6 +41,8 @@ class PathTests(ApiTestCase):
             "/api/me": "GET, HEAD, OPTIONS",
             "/api/openapi.json": "GET, HEAD, OPTIONS",
             "/api/docs": "GET, HEAD, OPTIONS",
+            "/api/simulations/bulk": "OPTIONS, POST",
+            "/api/simulations/export": "GET, HEAD, OPTIONS",
         }
         for path, methods in allowed.items():
             for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "BREW"} - set(methods.split(", ")):
@@ -89,6 +94,26 @@ class PathTests(ApiTestCase):
             self.assertNotIn(b"secret", response.content)
             self.assertIn("SELECT secret", logs.output[0])
 
+    def test_no_problem_repeats_a_key_or_what_the_database_said(self) -> None:
+        def fail(*args: object) -> None:
+            raise OperationalError("SELECT secret")
+
+        wrong = self.key[:-1] + ("0" if self.key[-1] != "0" else "1")
+        for key, path, body in (
+            (self.key, "/api/nope", b""),
+            (self.key, "/api/me?x=1", b""),
+            (self.key, "/api/simulations", b"{"),
+            (wrong, "/api/me", b""),
+            ("gf_short", "/api/me", b""),
+        ):
+            response = self.call("POST" if body else "GET", path, body, key=key)
+            self.assertGreaterEqual(response.status_code, 400)
+            self.assertNotIn(key.encode(), response.content)
+        with connection.execute_wrapper(fail), self.assertLogs("api.problems", "ERROR"):
+            response = self.call("GET", "/api/me")
+        self.assertProblem(response, 503, "unavailable")
+        self.assertNotIn(b"secret", response.content)
+
 
 class RequestIDTests(ApiTestCase):
     def test_keeps_the_callers_own(self) -> None:
@@ -113,6 +138,16 @@ class RequestIDTests(ApiTestCase):
         ):
             self.call("GET", "/api/me", headers={"X-Request-ID": "find-me"})
         self.assertEqual(logs.records[0].request.request_id, "find-me")  # type: ignore[attr-defined]
+
+    def test_stands_in_the_line_that_the_log_shows(self) -> None:
+        self.client.raise_request_exception = False
+        console = next(h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+        with (
+            mock.patch("accounts.api.MeOut", side_effect=RuntimeError),
+            mock.patch.object(console, "stream", StringIO()) as shown,
+        ):
+            self.call("GET", "/api/me", headers={"X-Request-ID": "find-me"})
+        self.assertIn(" ERROR django.request [find-me] ", shown.getvalue())
 
 
 class PageTests(ApiTestCase):
@@ -146,3 +181,23 @@ class DocumentTests(ApiTestCase):
         self.assertIn('"persistAuthorization": true', page)
         self.assertIn('"validatorUrl": null', page)
         self.assertIsNotNone(finders.find("ninja/swagger-ui-bundle.js"))
+
+    def test_the_document_is_openapi_3_1_and_names_the_operations(self) -> None:
+        document = self.client.get("/api/openapi.json").json()
+        self.assertRegex(document["openapi"], r"\A3\.1\.")
+        paths = document["paths"].items()
+        names = {f"{verb} {path}": one["operationId"] for path, ways in paths for verb, one in ways.items()}
+        self.assertEqual(
+            names,
+            {
+                "get /api/simulations": "list_simulations",
+                "post /api/simulations": "create_simulation",
+                "post /api/simulations/bulk": "create_simulations",
+                "get /api/simulations/export": "export_simulations",
+                "get /api/simulations/{id}": "get_simulation",
+                "put /api/simulations/{id}": "replace_simulation",
+                "patch /api/simulations/{id}": "update_simulation",
+                "delete /api/simulations/{id}": "delete_simulation",
+                "get /api/me": "get_me",
+            },
+        )

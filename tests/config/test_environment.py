@@ -72,6 +72,28 @@ class EnvironmentTests(SimpleTestCase):
                 self.assertRefused(result, "SECRET_KEY is not set")
                 self.assertNotIn("secret", result.stderr.replace("SECRET_KEY", ""))
 
+    def read(self, expression: str, **variables: str) -> str:
+        """Return what an expression makes of the settings that variables give."""
+        program = f"from config import settings; print({expression})"
+        result = start([sys.executable, "-c", program], **variables)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.strip()
+
+    def test_limits_are_1200_and_60_a_minute_unless_set_or_off(self) -> None:
+        limits = "*(rate and tuple(rate) for rate in (settings.RATE_LIMIT, settings.RATE_LIMIT_ANONYMOUS))"
+        for first, second, read in (
+            ("", "", "(1200, 60) (60, 60)"),
+            ("5/second", "7/day", "(5, 1) (7, 86400)"),
+            ("off", "off", "None None"),
+        ):
+            self.assertEqual(self.read(limits, RATE_LIMIT=first, RATE_LIMIT_ANONYMOUS=second), read)
+
+    def test_counters_are_in_redis_where_there_is_one(self) -> None:
+        cache = "*(settings.CACHES['default'].get(name) for name in ('BACKEND', 'LOCATION'))"
+        self.assertIn(".LocMemCache None", self.read(cache, REDIS_URL=""))
+        url = "redis://127.0.0.1:1/0"
+        self.assertIn(f".RedisCache {url}", self.read(cache, REDIS_URL=url))
+
     def test_empty_values_count_as_not_set(self) -> None:
         for command in (manage, gunicorn):
             with self.subTest(command.__name__):

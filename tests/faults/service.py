@@ -1,28 +1,22 @@
 """The service as a process, and many callers at once."""
 
-import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier
-from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlencode
-from uuid import uuid4
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import unquote
 
 import httpx
 import psycopg
 from django.conf import settings
-from django.test import SimpleTestCase
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL, Identifier
 
-from tests.test_live import administer, free_port, is_ready, kill
+from tests.live import LiveTestCase, free_port, is_ready, kill
 
 T = TypeVar("T")
 
@@ -30,78 +24,18 @@ VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026
 WITHIN = 60.0  # seconds that anything may take before a test gives up; all of it takes a fraction of that
 
 
-class ServiceTestCase(SimpleTestCase):
+class ServiceTestCase(LiveTestCase):
     """Gunicorn on a database of the class's own, which `variables` sets up."""
 
-    variables: dict[str, str] = {"RATE_LIMIT": "off"}
-    environment: dict[str, str]
-    folder: Path
-    key: str
-
-    # ---- As in tests/test_live.py: to be merged with it. ----
+    variables: ClassVar[dict[str, str]] = {"RATE_LIMIT": "off"}
 
     @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        names = (
-            "DEBUG",
-            "HTTPS",
-            "ALLOWED_HOSTS",
-            "HOST",
-            "METRICS_TOKEN",
-            "REDIS_URL",
-            "RATE_LIMIT",
-            "RATE_LIMIT_ANONYMOUS",
-            "REQUIRE_IF_MATCH",
-        )
-        cls.environment = {
-            **os.environ,
-            **dict.fromkeys(names, ""),
-            "DATABASE_URL": cls.database(),
-            "SECRET_KEY": uuid4().hex * 2,
-            "WEB_CONCURRENCY": "2",
-            **cls.variables,
-        }
-        cls.manage("migrate", "--verbosity", "0")
-        cls.key = cls.manage("issue_key", "alice", "--create-user").strip()
-
-    @classmethod
-    def database(cls) -> str:
-        """Make a database, and return its URL."""
-        if settings.ON_SQLITE:
-            return f"sqlite:///{quote(str(cls.folder / 'live.sqlite3'))}"
-        name = f"goatfish_live_{uuid4().hex}"
-        administer(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        cls.addClassCleanup(administer, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
-        options = {**conninfo_to_dict(settings.DATABASE_URL), "dbname": name}
-        return f"postgres://?{urlencode(options, quote_via=quote)}"
-
-    @classmethod
-    def manage(cls, *arguments: str) -> str:
-        """Run a command of manage.py, and return what it prints."""
-        result = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=settings.BASE_DIR,
-            env=cls.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        if result.returncode:
-            raise AssertionError(f"manage.py {arguments[0]} failed: {result.stderr}")
-        return result.stdout
-
-    @classmethod
-    def start(cls) -> "Server":
+    def launch(cls) -> "Server":
         """Start gunicorn; return it once `/readyz` is content. It ends with the class at the latest."""
         server = Server(cls.folder, cls.environment, cls.key)
         cls.addClassCleanup(server.kill)
         wait_until(server.is_ready)
         return server
-
-    # ---- The end of what is to be merged. ----
 
     def row_count(self) -> int:
         """Count the simulations in the database itself, beside the service."""

@@ -43,7 +43,7 @@ class KillTests(ServiceTestCase):
         kill = self.kill_after_the_write if settings.ON_SQLITE else self.kill_at_the_commit
         kill(request, before + rows)
 
-        server = self.start()
+        server = self.launch()
         retried = request.through(server)
         self.assertEqual((retried.status_code, retried.headers.get("Idempotent-Replayed")), (201, "true"))
         ids = retried.json().get("ids") or [retried.json()["id"]]
@@ -53,7 +53,7 @@ class KillTests(ServiceTestCase):
 
     def kill_after_the_write(self, request: "Request", rows: int) -> None:
         """Kill the server as soon as others see what it wrote; if it came to an answer, nobody reads it."""
-        server, deadline = self.start(), time.monotonic() + WITHIN
+        server, deadline = self.launch(), time.monotonic() + WITHIN
         file = unquote(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
         with closing(sqlite3.connect(file)) as reader, request.alone(server):
             # Without a pause: what the server does after its commit takes a millisecond.
@@ -66,7 +66,7 @@ class KillTests(ServiceTestCase):
 
         A retry that comes before it is through learns that the first is still running.
         """
-        server = self.start()
+        server = self.launch()
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as holder:
             holder.execute(HOLD_COMMITS)
             self.addCleanup(self.administer, "DROP FUNCTION wait_for_the_test CASCADE")
@@ -75,7 +75,7 @@ class KillTests(ServiceTestCase):
                 wait_until(lambda: holder.execute(HELD_COMMITS).fetchone() == (1,))
                 server.kill()
                 self.assertEqual(what_came(connection), b"")
-            early = request.through(self.start())
+            early = request.through(self.launch())
             self.assertEqual((early.status_code, early.headers["Retry-After"]), (409, "1"))
             self.assertLess(self.row_count(), rows)
         wait_until(lambda: self.row_count() == rows)

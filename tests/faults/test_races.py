@@ -18,7 +18,7 @@ class RaceTests(ServiceTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.api = cls.start().client
+        cls.api = cls.launch().client
 
     def create(self) -> str:
         """Make a simulation; return its path."""

@@ -12,7 +12,7 @@ import httpx
 import redis
 
 from tests.faults.service import ServiceTestCase, at_once, wait_until
-from tests.test_live import free_port, kill
+from tests.live import free_port, kill
 
 CALLERS = 50
 ROUNDS = 6
@@ -30,7 +30,7 @@ class SharedLimitTests(ServiceTestCase):
     def setUpClass(cls) -> None:
         cls.variables = {**cls.variables, "REDIS_URL": cls.start_redis()}
         super().setUpClass()
-        cls.machines = [cls.start().client for _ in range(2)]
+        cls.machines = [cls.launch().client for _ in range(2)]
 
     @classmethod
     def start_redis(cls) -> str:
@@ -100,7 +100,7 @@ class UnreachableRedisTests(ServiceTestCase):
         super().setUpClass()
 
     def test_without_redis_requests_work_unlimited_and_the_log_says_so_once_a_process(self) -> None:
-        server = self.start()
+        server = self.launch()
 
         def call(number: int) -> httpx.Response:
             headers = {"X-API-Key": "gf_unknown"} if number % 2 else {}

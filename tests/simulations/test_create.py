@@ -1,6 +1,10 @@
 """`POST /api/simulations`."""
 
+import json
 from datetime import date
+from unittest import mock
+
+from django.db import IntegrityError, transaction
 
 from simulations.models import Simulation
 from tests.base import VALID, ApiTestCase
@@ -49,3 +53,25 @@ class CreateTests(ApiTestCase):
         expected = {"pointer": "/end_date", "detail": "must not be before start_date", "code": "date_order"}
         self.assertEqual(problem["errors"], [expected])
         self.assertFalse(Simulation.objects.exists())
+
+    def test_the_database_refuses_an_end_before_the_start_too(self) -> None:
+        with self.assertRaises(IntegrityError), transaction.atomic():
+            self.simulation(end_date="2026-05-31")
+
+    def test_create_keeps_the_answer_in_the_transaction_of_the_write(self) -> None:
+        self.client.raise_request_exception = False
+        with (
+            mock.patch("api.idempotency.keep", side_effect=RuntimeError),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            response = self.call("POST", "/api/simulations", VALID, headers={"Idempotency-Key": "k"})
+        self.assertProblem(response, 500, "internal-error")
+        self.assertFalse(Simulation.objects.exists())
+
+    def test_create_knows_a_retry_by_its_path_and_every_byte_of_its_body(self) -> None:
+        body, key = json.dumps(VALID).encode(), {"Idempotency-Key": "k"}
+        made = self.call("POST", "/api/simulations", body, headers=key)
+        for path, other in (("/api/simulations", body + b" "), (made["Location"], body)):
+            response = self.call("POST", path, other, headers=key)
+            self.assertProblem(response, 422, "idempotency-key-reused")
+        self.assertEqual(Simulation.objects.get().version, 1)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tracemalloc
 from io import StringIO
 from typing import Any
 
@@ -92,6 +93,26 @@ class ExportTests(ApiTestCase):
         self.call("POST", "/api/simulations/bulk", {"items": [VALID] * 5_000})
         self.assertEqual(len(self.export("?format=ndjson").getvalue().splitlines()), 5_000)
         self.assertEqual(len(self.export().getvalue().splitlines()), 5_001)
+
+    def test_export_takes_no_more_memory_for_more_rows(self) -> None:
+        rows = [{**VALID, "name": "x" * 300}] * 5_000
+        for format in ("csv", "ndjson"):
+            peaks = []
+            for _ in range(2):
+                self.call("POST", "/api/simulations/bulk", {"items": rows})
+                peaks.append(self.peak_of(f"/api/simulations/export?format={format}"))
+            self.assertLess(peaks[1], 1.25 * peaks[0])
+
+    def peak_of(self, path: str) -> int:
+        """Return how many bytes were in use at a time while a client read the answer part by part."""
+        tracemalloc.start()
+        try:
+            response: Any = self.client.get(path, headers={"X-API-Key": self.key})
+            for _ in response:
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
     def test_head_answers_without_making_the_export(self) -> None:
         self.simulation()

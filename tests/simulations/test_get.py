@@ -20,3 +20,10 @@ class GetTests(ApiTestCase):
         simulation = self.simulation(self.bob)
         problem = self.assertProblem(self.call("GET", f"/api/simulations/{simulation.pk}"), 404, "not-found")
         self.assertEqual(problem["detail"], "Object not found.")
+
+    def test_get_finds_nothing_at_a_lone_surrogate_or_a_nul(self) -> None:
+        self.call("GET", "/api/me")  # notes the key's last use
+        for id in ("%ED%A0%80", "2" * 19 + "%ED%A0%80", "2" * 19 + "%00"):
+            with self.assertNumQueries(1):  # of the key; the database never sees the id
+                response = self.call("GET", f"/api/simulations/{id}")
+            self.assertEqual((response.status_code, response.json()["type"]), (404, "/problems/not-found"))

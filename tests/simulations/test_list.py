@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from simulations.models import Simulation
@@ -89,6 +91,21 @@ class ListTests(ApiTestCase):
                     Simulation.objects.filter(pk=gone).delete()
                 self.assertEqual(len(seen), len(set(seen)))
                 self.assertLessEqual(there, set(seen))
+
+    def test_list_finds_a_later_page_by_its_place_and_reads_no_earlier_row(self) -> None:
+        self.fill(9)
+        for query in ("?limit=2", "?limit=2&sort=name", "?limit=2&sort=end_date&name=0"):
+            cursor = self.get(query).json()["next_cursor"]
+            with CaptureQueriesContext(connection) as queries:
+                self.get(f"{query}&cursor={cursor}")
+            sql = queries[-1]["sql"]
+            self.assertNotIn("OFFSET", sql)
+            self.assertRegex(sql, r'\("?[\w."]+, "?[\w."]+\) [<>] \(')
+            if connection.vendor == "sqlite":
+                with connection.cursor() as cursor:
+                    plan = str(cursor.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+                self.assertIn("SEARCH simulations_simulation USING INDEX simulation_", plan)
+                self.assertNotIn("TEMP B-TREE", plan)
 
     def test_list_has_a_hundred_items_a_page_if_nothing_is_said(self) -> None:
         self.fill(101)

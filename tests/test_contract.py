@@ -1,0 +1,37 @@
+"""Each promise of docs/contract.md names tests, and each of those is there."""
+
+import ast
+import re
+from functools import cache
+
+from django.conf import settings
+from django.test import SimpleTestCase
+
+ROW = re.compile(r"^\|(.+)\|(.*)\|$", re.MULTILINE)
+NAMED = re.compile(r"`([\w/]+\.py): (test_\w+)`")
+
+
+@cache
+def functions(file: str) -> frozenset[str]:
+    """Return the names of the functions and methods in a file of tests."""
+    tree = ast.parse((settings.BASE_DIR / "tests" / file).read_text())
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+class ContractTests(SimpleTestCase):
+    def setUp(self) -> None:
+        rows: list[tuple[str, str]] = ROW.findall((settings.BASE_DIR / "docs" / "contract.md").read_text())
+        self.rows = [row for row in rows if row[0].strip("- ") not in ("", "promise")]
+
+    def test_every_promise_names_a_test(self) -> None:
+        self.assertGreater(len(self.rows), 100)
+        for promise, held_by in self.rows:
+            with self.subTest(promise.strip()):
+                self.assertTrue(NAMED.search(held_by))
+                self.assertEqual(re.sub(r"[\s,]", "", NAMED.sub("", held_by)), "")
+
+    def test_every_test_that_is_named_is_there(self) -> None:
+        for _, held_by in self.rows:
+            for file, name in NAMED.findall(held_by):
+                with self.subTest(file, name=name):
+                    self.assertIn(name, functions(file))
