@@ -86,9 +86,8 @@ def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
     """Keep from valid requests what would have each refused, whatever else is in it."""
-    key = (
-        case.headers.get("Idempotency-Key", "").strip('"').replace("\\", "")
-    )  # quoted or bare, it is one key
+    # Quoted or bare, it is one key.
+    key = case.headers.get("Idempotency-Key", "").strip('"').replace("\\", "")
     seen = key in used
     used.add(key)
     if case.meta is None or not case.meta.generation.mode.is_positive:

@@ -14,7 +14,7 @@ from tests.operations import operations
 # The document leaves it out; tests/schemathesis_hooks.py puts it in.
 POST_ON_OBJECT = "POST /api/simulations/{id}"
 CASES = 2_000
-WITHIN = 600.0  # seconds; it takes one minute, or two on a busy machine
+WITHIN = 600.0  # seconds; a minute of CPU; four of them on a busy machine
 
 
 class SchemathesisTests(LiveTestCase):

@@ -1,0 +1,1 @@
+"""What Goatfish is measured beside: each peer is one file, on tables and cursors that several share."""

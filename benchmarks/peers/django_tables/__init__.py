@@ -1,0 +1,1 @@
+"""Goatfish's tables as the Django peers see them; Goatfish's migrations make them."""

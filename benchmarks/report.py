@@ -1,0 +1,126 @@
+"""Tables of what was measured, and the page that keeps them."""
+
+import os
+import platform
+import re
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.operations import Operation
+
+HEAD = """\
+| | requests/s | × Goatfish | p50, ms | p99, ms | CPU, µs | × Goatfish | PostgreSQL CPU, µs | memory, MiB |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+PAGE = """\
+# Benchmarks
+
+What `make bench` measured last; `benchmarks/README.md` says how, and `benchmarks/bench.py` begins with the
+rules that make it fair. Only the ratios travel to another machine.
+
+```sh
+make bench ARGS="{arguments}"
+```
+
+- {date}; {rounds} rounds, runs of {seconds} seconds
+- {processor}, {cores} cores, {memory} GiB; load by other programs before the start: {load:.1f}
+- {system}, PostgreSQL {postgres}, Python {python}
+- {packages}
+
+CPU is that of all of the server's processes, for one request. The ratios are to Goatfish: of requests/s, over
+1 is faster than Goatfish; of CPU, over 1 takes more than Goatfish.
+
+{tables}
+"""
+
+PACKAGES = (
+    "django|gunicorn|fastapi|uvicorn|uvloop|sqlalchemy|asyncpg|litestar|msgspec|djangorestframework|"
+    "django-ninja|psycopg|orjson|pydantic"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: requests a second, milliseconds, microseconds of CPU a request, mebibytes."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    database: float | None
+    memory: float
+
+
+Results = dict[tuple[Operation, Contender], list[Sample]]
+
+
+def tables(results: Results) -> str:
+    """Return a table for each operation, in Markdown."""
+    operations = dict.fromkeys(operation for operation, _ in results)
+    return "\n".join(f"## {operation.title}\n\n{table(results, operation)}" for operation in operations)
+
+
+def table(results: Results, operation: Operation) -> str:
+    """Return the table of one operation."""
+    rows = [
+        row(results, operation, contender) for contender in CONTENDERS if (operation, contender) in results
+    ]
+    return HEAD + "".join(rows)
+
+
+def row(results: Results, operation: Operation, contender: Contender) -> str:
+    """Return what one contender did, as the medians of the rounds."""
+    samples = results[operation, contender]
+    own = results.get((operation, CONTENDERS[0]), [])
+    database = [sample.database for sample in samples if sample.database is not None]
+    cells = [
+        contender.title,
+        f"{median(s.rate for s in samples):,.0f}",
+        ratio(samples, own, lambda sample: sample.rate),
+        f"{median(s.p50 for s in samples):.1f}",
+        f"{median(s.p99 for s in samples):.1f}",
+        f"{median(s.cpu for s in samples):,.0f}",
+        ratio(samples, own, lambda sample: sample.cpu),
+        f"{median(database):,.0f}" if database else "–",
+        f"{median(s.memory for s in samples):,.0f}",
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def ratio(samples: list[Sample], own: list[Sample], of: Callable[[Sample], float]) -> str:
+    """Return the median of the rounds' ratios to Goatfish."""
+    if not own:
+        return "–"
+    return f"{median(of(a) / of(b) for a, b in zip(samples, own, strict=True)):.2f}"
+
+
+def page(results: Results, options: Namespace, postgres: str) -> str:
+    """Return the page that keeps the tables, with the machine and the command."""
+    lock = (Path(__file__).parent / "requirements.lock").read_text()
+    return PAGE.format(
+        arguments=f"--rounds {options.rounds} --seconds {options.seconds}",
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        rounds=options.rounds,
+        seconds=options.seconds,
+        processor=processor(),
+        cores=os.cpu_count(),
+        memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30,
+        load=os.getloadavg()[2],
+        system=f"{platform.system()} {platform.release()}",
+        postgres=postgres,
+        python=platform.python_version(),
+        packages=", ".join(" ".join(pin) for pin in re.findall(rf"^({PACKAGES})==(\S+)", lock, re.MULTILINE)),
+        tables=tables(results),
+    )
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()

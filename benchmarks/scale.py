@@ -1,0 +1,186 @@
+"""Measures Goatfish at 10 million rows: `python -m benchmarks.scale --help`.
+
+A thousand owners have them, and the first of these a tenth of all. Requests go to the service as deployed,
+one at a time; what is printed is the median in milliseconds, as a client on the same machine sees it.
+"""
+
+import http.client
+import os
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from itertools import cycle
+from statistics import median
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.fill import TABLE, Connection, connect, database, fill, key_of, service_environment
+from benchmarks.operations import DAY, PAYLOAD
+from benchmarks.processes import memory, serving, tree
+
+OWNERS = 1_000
+LARGE = 1  # the owner of a tenth of all rows
+PAGE = 100
+LAST_PAGE = 10_000
+EXPORT_TIMEOUT = 600  # seconds
+
+
+class Client:
+    """One connection to the service, kept open, with one owner's key."""
+
+    def __init__(self, address: str, owner: int) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=EXPORT_TIMEOUT)
+        self.headers = {"X-API-Key": key_of(owner), "Content-Type": "application/json"}
+
+    def send(self, path: str, method: str = "GET", body: object = None) -> bytes:
+        """Return the whole body of a good answer. Ends the program at any other."""
+        data = None if body is None else orjson.dumps(body)
+        self.connection.request(method, f"/api/simulations{path}", data, self.headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        if not 200 <= response.status < 300:
+            sys.exit(f"{method} {path} answered {response.status}: {text[:500]!r}")
+        return text
+
+    def stream(self, path: str) -> int:
+        """Read a long answer bit by bit; returns its length in bytes."""
+        self.connection.request("GET", f"/api/simulations{path}", headers=self.headers)
+        response = self.connection.getresponse()
+        length = 0
+        while part := response.read(2**20):
+            length += len(part)
+        if response.status != 200 or not length:
+            sys.exit(f"GET {path} answered {response.status} and {length} bytes.")
+        return length
+
+
+def main() -> None:
+    """Make the rows, measure, and print a table."""
+    options = read_options()
+    owners = min(OWNERS, options.rows // 200)
+    with database(options.server, "goatfish_scale", keep=options.keep) as url, connect(url) as connection:
+        begun = time.monotonic()
+        fill(connection, options.rows, owners, options.rows // 10)
+        size = connection.execute(f"SELECT pg_size_pretty(pg_total_relation_size('{TABLE}'))").fetchone()
+        print_row(f"fill of {options.rows:,} rows, {size[0] if size else '?'}", time.monotonic() - begun, "s")
+        os.environ.update(service_environment(url))  # for the code that makes cursors
+        with serving(CONTENDERS[0], url) as (address, server):
+            measure_requests(address, connection, options.requests, owners)
+            measure_streams(address, server)
+
+
+def measure_requests(address: str, connection: Connection, times: int, owners: int) -> None:
+    """Print the median times of what is quick at any size, and of what looks at all of an owner's rows."""
+    large = Client(address, LARGE)
+    for owner, who in (LARGE, "the large owner"), (owners, "a small owner"):
+        client = Client(address, owner)
+        show_next = partial(send_next, client, ids_of(connection, owner, times))
+        print_median(f"get, {who}", times, show_next)
+        print_median(f"list of {PAGE}, {who}", times, partial(client.send, ""))
+        filtered = partial(client.send, f"?start_date__gte={DAY}&sort=name")
+        print_median(f"list of {PAGE}, filtered and sorted, {who}", times, filtered)
+        print_median(f"q=spring, {who}", 5, partial(client.send, "?q=spring"))
+        print_median(f"count=true, {who}", 5, partial(client.send, "?count=true"))
+        print_median(f"create, {who}", times, partial(client.send, "", "POST", PAYLOAD))
+    for number in (1, LAST_PAGE // 100, LAST_PAGE):
+        path = page_path(connection, LARGE, number)
+        if path is not None:
+            print_median(f"list, page {number:,}, the large owner", times, partial(large.send, path))
+
+
+def send_next(client: Client, ids: Iterator[str]) -> None:
+    """Get the next of some objects."""
+    client.send(f"/{next(ids)}")
+
+
+def measure_streams(address: str, server: int) -> None:
+    """Print how long the large owner's export and bulk creates take, and what memory the server has then."""
+    client = Client(address, LARGE)
+    print_row("memory of the server before", memory(tree(server)) / 2**20, "MiB")
+    for format in ("csv", "ndjson"):
+        begun = time.monotonic()
+        length = client.stream(f"/export?format={format}")
+        print_row(f"export, {format}, {length / 2**20:,.0f} MiB", time.monotonic() - begun, "s")
+        print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+    for rows in (1_000, 10_000):
+        body = {"items": [PAYLOAD] * rows}
+        print_median(f"bulk of {rows:,}", 3, partial(client.send, "/bulk", "POST", body))
+        print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+
+
+def ids_of(connection: Connection, owner: int, number: int) -> Iterator[str]:
+    """Return some ids of an owner's, again and again."""
+    query = f"SELECT id FROM {TABLE} WHERE owner_id = %s ORDER BY id LIMIT %s"
+    return cycle([row[0] for row in connection.execute(query, [owner, number])])
+
+
+def page_path(connection: Connection, owner: int, number: int) -> str | None:
+    """Return the query of an owner's page, or None past the last.
+
+    The cursor is made as the service makes it, from the row before the page, instead of by a walk through all
+    pages before it.
+    """
+    if number == 1:
+        return ""
+    query = f"SELECT created_at, id FROM {TABLE} WHERE owner_id = %s ORDER BY created_at DESC, id DESC"
+    place = connection.execute(f"{query} LIMIT 1 OFFSET %s", [owner, (number - 1) * PAGE - 1]).fetchone()
+    return None if place is None else f"?cursor={quote(cursor_after(owner, *place))}"
+
+
+def cursor_after(owner: int, created_at: datetime, id: str) -> str:
+    """Return the service's own cursor of an owner's plain list."""
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    django.setup()
+    from django.test import RequestFactory
+
+    from api.paging import Cursors
+    from simulations.schemas import SimulationSelection
+
+    class Owner:
+        owner_id = owner
+
+    request: Any = RequestFactory().get("/api/simulations")
+    request.auth = Owner()
+    return Cursors(request, SimulationSelection()).make(created_at, id)
+
+
+def print_median(what: str, times: int, act: Callable[[], object]) -> None:
+    """Do something so many times, after once for nothing, and print the median of how long it took."""
+    act()
+    took = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        act()
+        took.append(time.perf_counter() - begun)
+    print_row(what, median(took) * 1e3, "ms")
+
+
+def print_row(what: str, value: float, unit: str) -> None:
+    """Print one row of the table."""
+    sys.stdout.write(f"| {what} | {value:,.1f} {unit} |\n")
+    sys.stdout.flush()
+
+
+def read_options() -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(description="Measures Goatfish at 10 million rows.")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="10,000 or more; 10,000,000 if left out")
+    parser.add_argument("--requests", type=int, choices=range(1, 1001), default=50, metavar="1-1000")
+    parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
+    parser.add_argument("--keep", action="store_true", help="keep the database goatfish_scale")
+    options = parser.parse_args()
+    if not 10_000 <= options.rows <= 100_000_000:
+        parser.error("--rows takes 10,000 to 100,000,000")
+    return options
+
+
+if __name__ == "__main__":
+    main()
