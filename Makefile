@@ -1,7 +1,7 @@
 # Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check docs lock test-next clean
+.PHONY: help run test install check bench docs lock test-next clean
 
 PYTHON_NEXT ?= python3.13
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
@@ -34,6 +34,9 @@ check: .venv/dev ## Look at format, lint, types, missing migrations, and Django'
 		SECRET_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
 		.venv/bin/python manage.py check --deploy --fail-level WARNING
 
+bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers (needs wrk and PostgreSQL); ARGS go to the harness
+	@.venv/bin/python -m benchmarks.bench $(ARGS)
+
 docs: .venv/dev ## Remake docs/openapi.json from the code
 	@SECRET_KEY=unused DATABASE_URL= .venv/bin/python manage.py export_openapi_schema --skip-checks --api config.api.api \
 		--indent 2 --output docs/openapi.json
@@ -41,6 +44,7 @@ docs: .venv/dev ## Remake docs/openapi.json from the code
 lock: .venv/dev ## Remake the lock files from pyproject.toml; UPGRADE=1 takes the newest versions of all
 	$(PIP_COMPILE) --output-file=requirements.lock pyproject.toml
 	$(PIP_COMPILE) --output-file=requirements-dev.lock --extra=dev --constraint=requirements.lock pyproject.toml
+	$(PIP_COMPILE) --output-file=benchmarks/requirements.lock benchmarks/requirements.in
 
 test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the newest Django, where that Python is found
 	@if ! "$(PYTHON_NEXT)" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
@@ -56,7 +60,7 @@ test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the newest Django, 
 	fi
 
 clean: ## Remove the virtual environments and caches; the database and the secret in var/ stay
-	rm -rf .venv .venv-next .mypy_cache .pytest_cache .ruff_cache .hypothesis var/static
+	rm -rf .venv .venv-bench .venv-next .mypy_cache .pytest_cache .ruff_cache .hypothesis var/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each is newer than the lock file that was installed last.
@@ -67,6 +71,12 @@ clean: ## Remove the virtual environments and caches; the database and the secre
 .venv/dev: requirements-dev.lock
 	$(call install,requirements-dev.lock)
 	@touch .venv/runtime
+
+.venv-bench/installed: benchmarks/requirements.lock .venv/runtime
+	@echo "Installing $<; a first time takes a minute."
+	@.venv/bin/python -m venv --clear .venv-bench
+	@.venv-bench/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
+	@touch $@
 
 var/static/staticfiles.json: .venv/runtime config/settings.py $(shell find static -type f)
 	@echo "Collecting and compressing the static files."

@@ -28,7 +28,7 @@ rules that make it fair. Only the ratios travel to another machine.
 make bench ARGS="{arguments}"
 ```
 
-- {date}; {rounds} rounds, runs of {seconds} seconds
+- {date}; rounds: {rounds}, seconds a run: {seconds}
 - {processor}, {cores} cores, {memory} GiB; load by other programs before the start: {load:.1f}
 - {system}, PostgreSQL {postgres}, Python {python}
 - {packages}
@@ -112,7 +112,7 @@ def page(results: Results, options: Namespace, postgres: str) -> str:
         cores=os.cpu_count(),
         memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30,
         load=os.getloadavg()[2],
-        system=f"{platform.system()} {platform.release()}",
+        system=f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         postgres=postgres,
         python=platform.python_version(),
         packages=", ".join(" ".join(pin) for pin in re.findall(rf"^({PACKAGES})==(\S+)", lock, re.MULTILINE)),
