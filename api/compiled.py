@@ -1,13 +1,13 @@
 """Queries whose SQL the ORM builds once, because building it takes longer than the database takes to answer.
 
 A query is declared with the ORM, with `Parameter`s where its values go, and run with new values through
-Django's own cursor. What was built is kept for one connection and gone with it: another database, thread or
-process builds its own.
+Django's own cursor. What was built is kept for one thread and one database, and gone with the thread, as its
+connection is; what else a query depends on, the models, does not change while a process lives.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from threading import local
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,12 +31,13 @@ class Parameter(Expression):
 
 
 class Plan(NamedTuple):
-    """A query as one connection runs it; `columns` are what `compiler` turns into Python's values."""
+    """A query as one connection runs it; the compiler turns what comes back into Python's values."""
 
     sql: str
     parameters: list[Any]
     compiler: SQLCompiler
     converters: dict[int, Any]
+    returns: bool = True
 
     def run(self, values: dict[str, Any]) -> list[Row]:
         """Return the rows for the values of the parameters."""
@@ -47,7 +48,7 @@ class Plan(NamedTuple):
         ]
         with connection.cursor() as cursor:
             cursor.execute(self.sql, filled)
-            rows: Iterable[Row] = cursor.fetchall() if cursor.description else []
+            rows: Iterable[Row] = cursor.fetchall() if self.returns else []
         return list(self.compiler.apply_converters(rows, self.converters) if self.converters else rows)
 
 
@@ -55,16 +56,16 @@ class Compiled:
     """A SELECT of the columns that the queryset's `values_list` names."""
 
     def __init__(self, build: Callable[[], "QuerySet[Any, Any]"]) -> None:
-        """Keep the function that makes the queryset, to be called once for each connection."""
+        """Keep the function that makes the queryset, to be called once for each thread and database."""
         self.build = build
-        self.plans: WeakKeyDictionary[BaseDatabaseWrapper, Plan] = WeakKeyDictionary()
+        self.plans = local()  # a plan holds its connection, and must not outlive it
 
     def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
         """Run the query with a value for each of its parameters."""
-        connection = connections[using]
-        plan = self.plans.get(connection)
-        if plan is None:
-            plan = self.plans[connection] = self.plan(connection)
+        connection, plans = connections[using], vars(self.plans)
+        plan: Plan | None = plans.get(using)
+        if plan is None or plan.compiler.connection is not connection:
+            plan = plans[using] = self.plan(connection)
         return plan.run(values)
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
@@ -110,4 +111,4 @@ class CompiledInsert(Compiled):
         query.insert_values(fields, [self.model(**{f.attname: Parameter(f.attname, f) for f in fields})])
         compiler = query.get_compiler(connection=connection)
         ((sql, parameters),) = compiler.as_sql()
-        return Plan(sql, list(parameters), compiler, {})
+        return Plan(sql, list(parameters), compiler, {}, returns=False)

@@ -1,9 +1,13 @@
 """Compiled queries give what the ORM's own give, wherever and whenever they are run."""
 
+import contextlib
+import gc
 from datetime import UTC, date, datetime
+from threading import Thread
 from typing import Any
+from weakref import ref
 
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django.db.models import BinaryField, DateTimeField, F
 from django.test import TestCase, override_settings
 from django.utils import timezone
@@ -71,13 +75,21 @@ class CompiledTests(TestCase):
                 self.assertEqual(compiled.rows(owner=self.alice.pk, id=self.row.pk), before)
                 self.assertEqual([tuple(before[0])], [self.plain(self.row)])
 
-    def test_what_was_built_belongs_to_one_connection(self) -> None:
+    def test_what_was_built_in_a_thread_is_gone_with_it(self) -> None:
         compiled = Compiled(lambda: owned(Simulation, parameter(Simulation, "owner")).values_list("name"))
-        compiled.rows(owner=self.alice.pk)
-        other = connection.copy()
-        plan = compiled.plan(other)
-        self.assertIs(plan.compiler.connection, other)
-        self.assertEqual(list(compiled.plans), [connections["default"]])
+        seen: list[Any] = []
+
+        def build() -> None:
+            with contextlib.suppress(DatabaseError):  # SQLite's database in memory has no tables here
+                compiled.rows(owner=0)
+            seen.append((ref(connections["default"]), len(vars(compiled.plans))))
+            connection.close()
+
+        thread = Thread(target=build)
+        thread.start()
+        thread.join()
+        gc.collect()
+        self.assertEqual([(held(), built) for held, built in seen], [(None, 1)])
 
     def test_the_orm_builds_once(self) -> None:
         built = []

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from simulations.models import Simulation
 from tests.base import ApiTestCase
@@ -140,6 +141,13 @@ class FilterTests(ApiTestCase):
         self.assertProblem(self.get(("q", "x"), ("cursor", cursor)), 422, "validation-error")
         self.assertProblem(self.get(("cursor", cursor)), 422, "validation-error")
         self.assertEqual(len(self.get(("q", "a"), ("cursor", cursor)).json()["items"]), 1)
+
+    def test_a_filtered_list_is_planned_for_its_values(self) -> None:
+        plan = "SET LOCAL plan_cache_mode = force_custom_plan"
+        for parameters, planned in (((("q", "a"),), connection.vendor == "postgresql"), ((), False)):
+            with CaptureQueriesContext(connection) as queries:
+                self.get(*parameters)
+            self.assertEqual(plan in [query["sql"] for query in queries], planned)
 
     def test_a_value_of_another_form_is_refused(self) -> None:
         for parameter, value, code in (
