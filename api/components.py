@@ -71,24 +71,28 @@ PARAMETERS: JsonObject = {
             "type": "string",
             "pattern": r'^([\x21\x23-\x7e][\x21-\x7e]{0,254}|"[\x21-\x7e]{1,255}")$',
         },
+        "example": "7f0a1c1e-5d6b-4b4e-9d0e-0f7f6f1f2a3b",
     },
     "If-Match": {
         "in": "header",
         "name": "If-Match",
         "description": "The `ETag` of the version to change: 412 when somebody has changed it meanwhile.",
         "schema": {"type": "string", "pattern": rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"},
+        "example": '"1"',
     },
     "If-Modified-Since": {
         "in": "header",
         "name": "If-Modified-Since",
         "description": "The `Last-Modified` that you have: 304 when it is still that.",
         "schema": {"type": "string"},
+        "example": "Sun, 22 Nov 2026 08:00:00 GMT",
     },
     "If-None-Match": {
         "in": "header",
         "name": "If-None-Match",
         "description": "The `ETag` that you have: 304 when it is still that.",
         "schema": {"type": "string"},
+        "example": '"1"',
     },
 }
 

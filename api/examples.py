@@ -8,13 +8,6 @@ from api.components import PARAMETERS, JsonObject
 
 ADDRESS = "http://127.0.0.1:8000"
 
-# Not in the parameters themselves, from which "Try it out" would send them unasked.
-HEADERS = {
-    "Idempotency-Key": "7f0a1c1e-5d6b-4b4e-9d0e-0f7f6f1f2a3b",
-    "If-Match": '"1"',
-    "If-None-Match": '"1"',
-}
-
 
 def value(schema: JsonObject, schemas: JsonObject) -> Any:
     """Make a value from the examples in a schema; `schemas` are those that it may refer to by name."""
@@ -29,7 +22,7 @@ def value(schema: JsonObject, schemas: JsonObject) -> Any:
 
 def curl(method: str, path: str, headers: list[str], body: Any) -> str:
     """Return a command that sends a request; the shell's variable KEY is to hold the API key."""
-    sent = {name: HEADERS[name] for name in headers if name in HEADERS}
+    sent = {name: PARAMETERS[name]["example"] for name in headers}
     lines = [f"curl {ADDRESS}{path}", '-H "X-API-Key: $KEY"']
     if method not in ("GET", "POST"):
         lines[0] = f"curl -X {method} {ADDRESS}{path}"

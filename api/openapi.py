@@ -164,7 +164,7 @@ class Document(OpenAPISchema):
         content = details.get("requestBody", {}).get("content", {})
         body = examples.value(content[JSON]["schema"], self.schemas) if content else None
         shown = path.replace("{id}", ID_EXAMPLE)
-        command = examples.curl(method, shown, headers, body)
+        command = examples.curl(method, shown, [h for h in headers if h != "If-Modified-Since"], body)
         details["description"] = examples.describe(details["description"], headers, command)
 
     def get_components(self) -> JsonObject:

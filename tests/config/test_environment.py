@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -103,7 +104,9 @@ class EnvironmentTests(SimpleTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_good_values_start(self) -> None:
-        good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": "sqlite:////data/goatfish"}
+        folder = self.enterContext(TemporaryDirectory())
+        url = f"sqlite:///{folder}/goatfish.sqlite3"
+        good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": url}
         for command in (manage, gunicorn):
             with self.subTest(command.__name__):
                 result = command(**good)
