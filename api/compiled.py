@@ -112,3 +112,33 @@ class CompiledInsert(Compiled):
         compiler = query.get_compiler(connection=connection)
         ((sql, parameters),) = compiler.as_sql()
         return Plan(sql, list(parameters), compiler, {}, returns=False)
+
+    def many(self, using: str, columns: Sequence[Sequence[Any]]) -> None:
+        """Make a row of the first values of all columns, one of the second, and so on, in a transaction."""
+        connection = connections[using]
+        fields = self.model._meta.concrete_fields
+        prepared = [
+            [field.get_db_prep_value(value, connection, prepared=True) for value in column]
+            for field, column in zip(fields, columns, strict=True)
+        ]
+        rows = zip(*prepared, strict=True)
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                copy_in(cursor, self.model, rows)
+            else:
+                cursor.executemany(self.plan(connection).sql, list(rows))
+
+
+def copy_in(cursor: Any, model: type[Model], rows: Iterable[Row]) -> None:
+    """Make rows by COPY, PostgreSQL's way for many: an INSERT took ten times the CPU of this process."""
+    fields, connection = model._meta.concrete_fields, cursor.db
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(str(field.column)) for field in fields)
+    types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
+    with (
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)

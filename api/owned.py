@@ -1,16 +1,18 @@
 """What one user owns of a model: all that the API can see or change of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import connections, models, router, transaction
 from django.db.models import F
 from django.utils import timezone
+from pydantic import BaseModel
 
 from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
-from api.ids import ID_PATTERN
+from api.ids import ID_PATTERN, random_id
 from api.preconditions import IfMatch
 from api.requests import Caller
 
@@ -57,6 +59,28 @@ class Owned(Generic[ModelT]):
             )
         row._state.adding, row._state.db = False, using
         return row
+
+    def add_all(self, items: Sequence[BaseModel]) -> list[str]:
+        """Make a row of each item, all or none, and return their ids in order. Raises IntegrityError.
+
+        Each is a microsecond older than the one before, so that what shows the newest first, as lists and
+        exports do, shows them in the order of the items.
+        """
+        using = router.db_for_write(self.model)
+        now = timezone.now()
+        times = [now - timedelta(microseconds=place) for place in range(len(items))]
+        given: dict[str, list[Any]] = {
+            "id": [random_id() for _ in items],
+            "owner_id": [self.owner] * len(items),
+            "created_at": times,
+            "updated_at": times,
+            **{name: [getattr(item, name) for item in items] for name in type(items[0]).model_fields},
+        }
+        fields = self.model._meta.concrete_fields
+        columns = [given.get(f.attname) or [f.get_default() for _ in items] for f in fields]
+        with transaction.atomic(using=using):
+            insert_one(self.model).many(using, columns)
+        return given["id"]
 
     def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> ModelT:
         """Set fields of one row and return it; without values it stays untouched, its version too.

@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 from django.core.signing import BadSignature, Signer
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from api.answers import json_answer
-from api.compiled import Compiled, Row
+from api.compiled import Compiled, Parameter, Row
 from api.models import OwnedModel
 from api.owned import Owned, owned, parameter
 from api.problems import invalid
@@ -65,60 +65,72 @@ def paginate(
 
 @contextmanager
 def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
-    """Have PostgreSQL plan what is filtered for the values at hand.
+    """Have PostgreSQL plan what is filtered for the values at hand, by not preparing the statement.
 
-    After a few runs a prepared statement has one plan for all values, and the one that suits a day on which
-    many are active reads all of the owner's rows for a day on which none is (docs/query-plans.md).
+    After a few runs a prepared one has one plan for all values, and the one that suits a day on which many
+    are active reads all of the owner's rows for a day on which none is (docs/query-plans.md).
     """
     if not where.filters or connections[using].vendor != "postgresql":
         yield
         return
-    with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    connections[using].ensure_connection()
+    connection = connections[using].connection
+    threshold, connection.prepare_threshold = connection.prepare_threshold, None
+    try:
         yield
+    finally:
+        connection.prepare_threshold = threshold
 
 
 def fetch(
     mine: Owned[Any], where: Selection, fields: tuple[str, ...], limit: int, place: tuple[str, str] | None
 ) -> list[dict[str, Any]]:
     """Return the items after a place, and one more, which tells whether there is another page."""
+    model: type[OwnedModel] = mine.model
+    filters = where.filters
     rows: Iterable[Row]
-    if where.filters:
-        key = mine.model._meta.get_field(where.key)
-        after = None if place is None else (Value(place[0], output_field=key), Value(place[1]))
-        rows = select_page(mine.rows, where, fields, limit, after)
-    else:
-        model: type[OwnedModel] = mine.model
-        compiled = plain_page(model, type(where), where.sort, fields, limit, place is not None)
+    if all(where.compared(model, name) for name in filters):
+        query = page_query(model, type(where), where.sort, tuple(filters), fields, limit, place is not None)
         value, last = place or (None, None)
-        rows = compiled.rows(router.db_for_read(mine.model), owner=mine.owner, value=value, last=last)
+        values = {f"where {name}": value for name, value in filters.items()}
+        rows = query.rows(router.db_for_read(model), owner=mine.owner, value=value, last=last, **values)
+    else:
+        key: Any = model._meta.get_field(where.key)
+        after = None if place is None else (Value(place[0], key), Value(place[1]))
+        rows = select_page(where.of(mine.rows), where.sort, fields, limit, after)
     return [dict(zip(fields, row, strict=True)) for row in rows]
 
 
 def select_page(
-    rows: QuerySet[Any], where: Selection, fields: tuple[str, ...], limit: int, after: tuple[Any, Any] | None
+    rows: QuerySet[Any], sort: str, fields: tuple[str, ...], limit: int, after: tuple[Any, Any] | None
 ) -> QuerySet[Any, Any]:
-    """Return the query of a page that begins after two expressions, the sort key and the id."""
-    rows = where.of(rows)
+    """Return the query of a page of sorted rows, after two expressions: the sort key and the id."""
     if after is not None:
-        operator = "<" if where.descending else ">"
-        rows = rows.filter(Past(F(where.key), F("id"), *after, operator=operator))
+        key, operator = sort.removeprefix("-"), "<" if sort.startswith("-") else ">"
+        rows = rows.filter(Past(F(key), F("id"), *after, operator=operator))
     return rows.values_list(*fields)[: limit + 1]
 
 
 @lru_cache(maxsize=256)
-def plain_page(
+def page_query(
     model: type[OwnedModel],
     selection: type[Selection],
     sort: str,
+    filters: tuple[str, ...],
     fields: tuple[str, ...],
     limit: int,
     further: bool,  # noqa: FBT001
 ) -> Compiled:
-    """Return the query of a page without filters, by far the most frequent."""
-    where = selection(sort=sort)
-    after = (parameter(model, where.key, "value"), parameter(model, "id", "last")) if further else None
-    return Compiled(lambda: select_page(owned(model, parameter(model, "owner")), where, fields, limit, after))
+    """Return the query of a page, the first or a further one, with parameters for what it compares."""
+    key = parameter(model, sort.removeprefix("-"), "value")
+    after = (key, parameter(model, "id", "last")) if further else None
+    places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
+
+    def build() -> QuerySet[Any, Any]:
+        rows = selection.select(owned(model, parameter(model, "owner")), sort, places)
+        return select_page(rows, sort, fields, limit, after)
+
+    return Compiled(build)
 
 
 class Cursors:

@@ -1,8 +1,8 @@
 """Request ids: one for each request, in its answer, its problems and its log lines."""
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -17,14 +17,17 @@ current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class RequestIDMiddleware:
-    """Gives each request an id, the caller's own if well-formed, and sends it back in `X-Request-ID`."""
+    """Gives each request an id, the caller's own if well-formed, and sends it back in `X-Request-ID`.
+
+    The access log has it too, with the route and the key's prefix, which the server itself cannot know.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request.request_id = request_id  # type: ignore[attr-defined]
         token = current_request_id.set(request_id)
         try:
@@ -32,6 +35,12 @@ class RequestIDMiddleware:
         finally:
             current_request_id.reset(token)
         response["X-Request-ID"] = request_id
+        match, caller = request.resolver_match, getattr(request, "auth", None)
+        request.META["goatfish.log"] = {
+            "request_id": request_id,
+            "route": f"/{match.route}" if match else None,
+            "key": caller.prefix if caller else None,
+        }
         return response
 
 

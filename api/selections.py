@@ -1,23 +1,33 @@
 """Which rows of a resource, and in which order: filters and sort, for lists and exports alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db import models
+from django.db.models import Q, QuerySet
 from pydantic import BaseModel, Field
 
 from api.ids import ID_PATTERN
 from api.inputs import Moment
 
-ModelT = TypeVar("ModelT", bound=Model)
+ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a parameter keeps, where its name alone does not say it as a lookup of the ORM does."""
+    """What a parameter keeps, where its name alone does not say it as a lookup of the ORM does.
+
+    With the kind of field that its value is compared with, the value may be an expression, and the query of
+    a page is built once; without, each time.
+    """
 
     condition: Callable[[Any], Q]
+    field: "models.Field[Any, Any] | None" = None
+
+
+COMPARISONS = frozenset({"", "exact", "lt", "lte", "gt", "gte"})
+"""The lookups of the ORM that take an expression for a value."""
 
 
 def _ids(values: list[str]) -> Q:
@@ -58,22 +68,34 @@ class Selection(BaseModel):
         return self.sort.removeprefix("-")
 
     @property
-    def filters(self) -> set[str]:
-        """The names of the filters that were sent."""
-        return self.model_fields_set - {"sort"}
-
-    @property
-    def descending(self) -> bool:
-        """Whether the greatest comes first."""
-        return self.sort.startswith("-")
+    def filters(self) -> dict[str, Any]:
+        """The filters that were sent, and their values."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set - {"sort"})}
 
     def of(self, rows: QuerySet[ModelT]) -> QuerySet[ModelT]:
         """Keep what the filters keep, in order, ties broken by id in the same direction."""
+        return self.select(rows, self.sort, self.filters)
+
+    @classmethod
+    def select(cls, rows: QuerySet[ModelT], sort: str, filters: Mapping[str, Any]) -> QuerySet[ModelT]:
+        """Keep what filters with these values, or expressions of the database, keep, in order."""
         condition = Q()
-        for name in self.filters:
-            marks = type(self).model_fields[name].metadata
-            own = next((mark for mark in marks if isinstance(mark, Filter)), None)
-            value = getattr(self, name)
+        for name, value in filters.items():
+            own = cls.own(name)
             condition &= own.condition(value) if own else Q((name, value))
-        sign = "-" if self.descending else ""
-        return rows.filter(condition).order_by(sign + self.key, f"{sign}id")
+        sign = "-" if sort.startswith("-") else ""
+        return rows.filter(condition).order_by(sort, f"{sign}id")
+
+    @classmethod
+    def own(cls, name: str) -> Filter | None:
+        """Return the `Filter` that a filter carries."""
+        marks = cls.model_fields[name].metadata
+        return next((mark for mark in marks if isinstance(mark, Filter)), None)
+
+    @classmethod
+    def compared(cls, model: type[models.Model], name: str) -> Any:
+        """Return the field that a filter compares with one value, or None where it does something else."""
+        if own := cls.own(name):
+            return own.field
+        field, _, lookup = name.partition("__")
+        return model._meta.get_field(field) if lookup in COMPARISONS else None

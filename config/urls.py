@@ -10,9 +10,9 @@ from config.api import api
 admin.site.site_header = admin.site.site_title = "Goatfish"
 
 urlpatterns = [
+    path("api/", api.urls),  # first, because addresses are compared in this order
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("admin/", admin.site.urls),
-    path("api/", api.urls),
     path("problems", problem_pages, name="problems"),
     path("problems/<slug:slug>", problem_page, name="problem"),
 ]

@@ -3,7 +3,6 @@
 from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
-from api.bulk import create_all
 from api.exports import ExportFormat, export
 from api.inputs import Id
 from api.paging import paginate
@@ -37,7 +36,8 @@ def create_simulation(request: ApiRequest, body: SimulationIn) -> Simulation:
 @router.post("/bulk", response={201: Created}, summary="Create many simulations")
 def create_simulations(request: ApiRequest, body: Bulk[SimulationIn]) -> Created:
     """Record up to 10,000 simulations of yours, all or none, from JSON, CSV or NDJSON."""
-    return create_all(Simulation.objects.owned_by(request.auth), body)
+    ids = Simulation.objects.owned_by(request.auth).add_all(body.items)
+    return Created(created=len(ids), ids=ids)
 
 
 @router.get("/export", response=SimulationOut, summary="Export simulations")

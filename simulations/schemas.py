@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from django.db.models import Q
+from django.db.models import DateField, Q
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -59,9 +59,9 @@ class SimulationSelection(Selection):
     start_date__lte: Date | None = Field(None, description="Keeps what begins on that day or earlier.")
     end_date__gte: Date | None = Field(None, description="Keeps what ends on that day or later.")
     end_date__lte: Date | None = Field(None, description="Keeps what ends on that day or earlier.")
-    active_on: Annotated[Date | None, Filter(lambda day: Q(start_date__lte=day, end_date__gte=day))] = Field(
-        None, description="Keeps what includes that day."
-    )
+    active_on: Annotated[
+        Date | None, Filter(lambda day: Q(start_date__lte=day, end_date__gte=day), DateField())
+    ] = Field(None, description="Keeps what includes that day.")
     overlaps: Annotated[
         Days | None, Filter(lambda days: Q(start_date__lte=days.last, end_date__gte=days.first))
     ] = Field(

@@ -1,5 +1,6 @@
 """The service as it is deployed, and a client that does all of its work."""
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -94,6 +95,25 @@ class LiveTests(LiveTestCase):
         self.assertEqual(client.get(f"/api/simulations/{created['id']}").json(), created)
         server.terminate()
         self.assertEqual(server.wait(60), 0)
+
+    def test_a_request_is_one_line_of_json_without_its_key_or_its_query(self) -> None:
+        server, client = self.start()
+        id = client.post("/api/simulations", json=VALID).json()["id"]
+        client.get(f"/api/simulations/{id}?q={self.key}", headers={"X-Request-ID": "known"})
+        client.get(f"/nowhere/{self.key}", headers={"X-Request-ID": "lost"})
+        server.terminate()
+        self.assertEqual(server.wait(60), 0)
+        log = (self.folder / f"{client.base_url.port}.log").read_text()
+        self.assertNotIn(self.key, log)
+        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        known, lost = (next(line for line in lines if line["request_id"] == id) for id in ("known", "lost"))
+        self.assertEqual((known["method"], known["path"]), ("GET", f"/api/simulations/{id}"))
+        self.assertEqual((known["route"], known["key"]), ("/api/simulations/<id>", self.key[:11]))
+        self.assertEqual((known["status"], known["address"]), (422, "127.0.0.1"))
+        self.assertGreater(known["bytes"], 100)
+        self.assertGreater(known["ms"], 0)
+        self.assertEqual((lost["status"], lost["route"], lost["key"]), (404, None, None))
+        self.assertEqual(lost["path"], "/nowhere/gf_…")
 
 
 def pages(client: httpx.Client, url: str) -> Iterator[dict[str, list[dict[str, str]]]]:

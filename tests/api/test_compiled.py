@@ -3,6 +3,7 @@
 import contextlib
 import gc
 from datetime import UTC, date, datetime
+from itertools import product
 from threading import Thread
 from typing import Any
 from weakref import ref
@@ -16,8 +17,10 @@ from accounts.auth import VALID_KEY, KeyCaller
 from accounts.keys import digest_of
 from accounts.models import ApiKey, User
 from api.compiled import Compiled, CompiledUpdate, Parameter
-from api.owned import insert_one, owned, parameter, select_one, update_one
+from api.owned import Owned, insert_one, owned, parameter, select_one, update_one
+from api.paging import fetch, page_query
 from simulations.models import Simulation
+from simulations.schemas import SimulationSelection
 from tests.base import issue_key
 
 COLUMNS = [field.attname for field in Simulation._meta.concrete_fields]
@@ -45,6 +48,34 @@ class CompiledTests(TestCase):
             found = select_one(Simulation).rows(owner=row.owner_id, id=row.pk)
             self.assertEqual([tuple(values) for values in found], [self.plain(row)])
         self.assertEqual(select_one(Simulation).rows(owner=self.bob.pk, id=self.row.pk), [])
+
+    def test_a_page_is_what_the_orm_gives_with_each_filter_and_sort(self) -> None:
+        for day, owner in product((1, 2, 3), (self.alice, self.bob)):
+            dates = {"start_date": date(2026, 1, day), "end_date": date(2026, 1, day + 1)}
+            Simulation.objects.create(owner=owner, name="abc"[day - 1], **dates)
+        sent: list[dict[str, Any]] = [{}, {"name": "b"}, {"active_on": "2026-01-02"}, {"q": "b"}]
+        sent += [{f"{end}_date__{how}": "2026-01-02"} for end in ("start", "end") for how in ("gte", "lte")]
+        sent += [{f"created_at__{how}": self.row.created_at.isoformat()} for how in ("gte", "lt")]
+        sent += [{"start_date__lte": "2026-01-02", "end_date__gte": "2026-01-03"}]
+        mine, fields = Owned(Simulation, self.alice.pk), ("id", "name", "start_date", "created_at")
+        for filters, sort in product(sent, ("name", "-start_date", "-created_at")):
+            where = SimulationSelection(sort=sort, **filters)
+            plain = list(where.of(mine.rows).values(*fields))
+            with self.subTest(filters, sort=sort):
+                for _ in range(2):
+                    self.assertEqual(fetch(mine, where, fields, 100, None), plain)
+                if plain:
+                    place = (str(plain[0][where.key]), plain[0]["id"])
+                    self.assertEqual(fetch(mine, where, fields, 100, place), plain[1:])
+
+    def test_a_filter_by_one_value_is_built_once(self) -> None:
+        sent: list[dict[str, Any]] = [{"name": "a"}, {"active_on": "2026-01-01"}, {"q": "a"}]
+        for filters, built in zip(sent, ((1, 2), (1, 2), (0, 0)), strict=True):
+            page_query.cache_clear()
+            for _ in range(3):
+                fetch(Owned(Simulation, self.alice.pk), SimulationSelection(**filters), ("id",), 1, None)
+            used = page_query.cache_info()
+            self.assertEqual((used.misses, used.hits), built, filters)
 
     def test_a_key_is_what_the_orm_gives(self) -> None:
         key = issue_key(self.alice, expires_at=datetime(2999, 1, 1, tzinfo=UTC))

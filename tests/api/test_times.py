@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from django.db import connection
 
-from api.times import UTCLoader
+from api.times import OID, UTCLoader
 from simulations.models import Simulation
 from tests.base import ApiTestCase
 
@@ -29,5 +29,6 @@ class TimeTests(ApiTestCase):
         if connection.vendor == "sqlite":
             return  # it has none
         with connection.cursor() as cursor:
-            oid = connection.connection.adapters.types["timestamptz"].oid
-            self.assertIs(cursor.cursor.adapters.get_loader(oid, 0), UTCLoader)
+            loader = cursor.cursor.adapters.get_loader(OID, 0)
+        self.assertIs(loader, UTCLoader)
+        self.assertEqual(type(loader(OID)).__module__.rpartition(".")[2], "_psycopg")  # in C
