@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models import AutoField, Expression, Field, Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -104,11 +104,16 @@ class CompiledInsert(Compiled):
         super().__init__(model._default_manager.all)
         self.model = model
 
+    @property
+    def fields(self) -> "list[Field[Any, Any]]":
+        """The fields of a row, but for a number that the database gives it."""
+        return [f for f in self.model._meta.concrete_fields if not isinstance(f, AutoField)]
+
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         """Build the SQL for a connection."""
-        fields = self.model._meta.concrete_fields
         query = InsertQuery(self.model)
-        query.insert_values(fields, [self.model(**{f.attname: Parameter(f.attname, f) for f in fields})])
+        row = self.model(**{field.attname: Parameter(field.attname, field) for field in self.fields})
+        query.insert_values(self.fields, [row])
         compiler = query.get_compiler(connection=connection)
         ((sql, parameters),) = compiler.as_sql()
         return Plan(sql, list(parameters), compiler, {}, returns=False)
@@ -116,28 +121,27 @@ class CompiledInsert(Compiled):
     def many(self, using: str, columns: Sequence[Sequence[Any]]) -> None:
         """Make a row of the first values of all columns, one of the second, and so on, in a transaction."""
         connection = connections[using]
-        fields = self.model._meta.concrete_fields
         prepared = [
             [field.get_db_prep_value(value, connection, prepared=True) for value in column]
-            for field, column in zip(fields, columns, strict=True)
+            for field, column in zip(self.fields, columns, strict=True)
         ]
         rows = zip(*prepared, strict=True)
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                copy_in(cursor, self.model, rows)
+                copy_in(cursor, self.model._meta.db_table, self.fields, rows)
             else:
                 cursor.executemany(self.plan(connection).sql, list(rows))
 
 
-def copy_in(cursor: Any, model: type[Model], rows: Iterable[Row]) -> None:
+def copy_in(cursor: Any, table: str, fields: "list[Field[Any, Any]]", rows: Iterable[Row]) -> None:
     """Make rows by COPY, PostgreSQL's way for many: an INSERT took ten times the CPU of this process."""
-    fields, connection = model._meta.concrete_fields, cursor.db
+    connection = cursor.db
     quote = connection.ops.quote_name
     names = ", ".join(quote(str(field.column)) for field in fields)
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
     with (
         connection.wrap_database_errors,
-        cursor.copy(f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
+        cursor.copy(f"COPY {quote(table)} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(types)
         for row in rows:

@@ -1,17 +1,18 @@
 """What one user owns of a model: all that the API can see or change of it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from django.db import connections, models, router, transaction
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
+from django.db import models, router, transaction
 from django.db.models import F
 from django.utils import timezone
 from pydantic import BaseModel
 
 from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
+from api.history import record, record_many
 from api.ids import ID_PATTERN, random_id
 from api.preconditions import IfMatch
 from api.requests import Caller
@@ -29,11 +30,12 @@ def owned(model: type[ModelT], owner: Any) -> models.QuerySet[ModelT]:
 
 
 class Owned(Generic[ModelT]):
-    """The rows of a model that one user owns."""
+    """The rows of a model that one user owns; each write is noted in the admin's log, with the key."""
 
-    def __init__(self, model: type[ModelT], owner: int) -> None:
+    def __init__(self, model: type[ModelT], owner: int, key: str = "") -> None:
         self.model = model
         self.owner = owner
+        self.key = key
 
     @property
     def rows(self) -> models.QuerySet[ModelT]:
@@ -53,10 +55,10 @@ class Owned(Generic[ModelT]):
         using = router.db_for_write(self.model)
         row = self.model(owner_id=self.owner, **values)
         row.updated_at = row.created_at
-        with alone(using):
-            insert_one(self.model).rows(
-                using, **{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields}
-            )
+        columns = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+        with transaction.atomic(using=using):
+            insert_one(self.model).rows(using, **columns)
+            record(using, self.owner, self.key, row, ADDITION)
         row._state.adding, row._state.db = False, using
         return row
 
@@ -80,6 +82,7 @@ class Owned(Generic[ModelT]):
         columns = [given.get(f.attname) or [f.get_default() for _ in items] for f in fields]
         with transaction.atomic(using=using):
             insert_one(self.model).many(using, columns)
+            record_many(using, self.owner, self.key, self.model(), len(items))
         return given["id"]
 
     def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> ModelT:
@@ -94,20 +97,24 @@ class Owned(Generic[ModelT]):
         if if_match is not None:
             sent["version"] = self.checked(id, if_match).version
         # The version is compared and raised in one statement: of two who saw the same one, one alone does it.
-        with alone(using):
+        with transaction.atomic(using=using):
             rows = update_one(self.model, tuple(values), if_match is not None).rows(using, **sent)
-        if rows:
-            return instance(self.model, using, rows[0])
+            if rows:
+                row = instance(self.model, using, rows[0])
+                record(using, self.owner, self.key, row, CHANGE, values)
+                return row
         self.checked(id, if_match)  # it is gone, or was changed just now
         return self.change(id, values, if_match)  # to a version that is named too
 
     def remove(self, id: str, if_match: IfMatch | None = None) -> ModelT:
         """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
-        with transaction.atomic(using=router.db_for_write(self.model)):
+        using = router.db_for_write(self.model)
+        with transaction.atomic(using=using):
             row = self.rows.select_for_update().get(pk=self.shaped(id))
             if if_match is not None:
                 if_match.check(row.version)
             self.rows.filter(pk=id).delete()
+            record(using, self.owner, self.key, row, DELETION)
         return row
 
     def shaped(self, id: str) -> str:
@@ -129,12 +136,7 @@ class OwnedManager(models.Manager[ModelT]):
 
     def owned_by(self, caller: Caller) -> Owned[ModelT]:
         """Return what the caller owns."""
-        return Owned(self.model, caller.owner_id)
-
-
-def alone(using: str) -> AbstractContextManager[None]:
-    """Keep a statement that fails from spoiling a transaction around it; outside of one it is its own."""
-    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
+        return Owned(self.model, caller.owner_id, caller.prefix)
 
 
 def instance(model: type[ModelT], using: str, row: Any) -> ModelT:
