@@ -13,6 +13,7 @@ from ninja.parser import Parser
 
 from api.openapi import Document
 from api.operations import contract
+from api.policy import ContentSecurityPolicyMiddleware
 from api.problems import install_handlers
 from api.validation import field_error
 
@@ -32,7 +33,9 @@ class ContractAPI(NinjaAPI):
             parser=StrictParser(),
             # The page must work without internet, so nothing may ask the public validator.
             docs=Swagger({"persistAuthorization": True, "validatorUrl": None}),
-            docs_decorator=lambda view: require_safe(xframe_options_deny(view)),
+            docs_decorator=lambda view: require_safe(
+                xframe_options_deny(ContentSecurityPolicyMiddleware(view))
+            ),
             **options,
         )
         self.add_decorator(contract, mode="view")
