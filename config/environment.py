@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
@@ -90,6 +90,40 @@ def redis_url(url: str) -> str:
     if url and not re.match(r"(rediss?|unix)://.", url):
         raise ImproperlyConfigured("REDIS_URL cannot be read; it takes redis://:PASSWORD@HOST:PORT/NUMBER.")
     return url
+
+
+class MailServer(NamedTuple):
+    """Where mail is handed over: the values of Django's `EMAIL_` settings."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    use_tls: bool  # STARTTLS: encrypted after a plain beginning
+    use_ssl: bool  # encrypted from the beginning
+
+
+def mail_server(url: str) -> MailServer:
+    """Turn an `EMAIL_URL` into its parts. The error repeats nothing of it: it may hold a password."""
+    ports = {"smtp": 25, "submission": 587, "smtps": 465}
+    try:
+        parts = urlsplit(url)
+        port = parts.port or ports[parts.scheme]
+        if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("no host, or more than a host")
+    except (KeyError, ValueError):
+        raise ImproperlyConfigured(
+            "EMAIL_URL cannot be read; it takes smtp://USER:PASSWORD@HOST:PORT, submission:// for STARTTLS "
+            "or smtps:// for TLS, percent-encoded where a part holds a sign of its own."
+        ) from None
+    return MailServer(
+        parts.hostname,
+        port,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        parts.scheme == "submission",
+        parts.scheme == "smtps",
+    )
 
 
 class Rate(NamedTuple):

@@ -2,6 +2,7 @@
 
 import tomllib
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from os import cpu_count
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
-from config.environment import Rate, database, kept_secret, read_rate, redis_url, setting, sqlite
+from config.environment import Rate, database, kept_secret, mail_server, read_rate, redis_url, setting, sqlite
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -65,7 +66,6 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 
-AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The house
@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "ninja",  # serves Swagger UI from this process; without it the page loads from a CDN
     "api",
     "accounts",
@@ -96,6 +97,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -122,6 +124,38 @@ RATE_LIMIT = setting(read_rate, "RATE_LIMIT", Rate(1200, 60), TAKES_RATE)
 RATE_LIMIT_ANONYMOUS = setting(read_rate, "RATE_LIMIT_ANONYMOUS", Rate(60, 60), TAKES_RATE)
 REQUIRE_IF_MATCH = setting(env.bool, "REQUIRE_IF_MATCH", False, "true or false")
 
+# People
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "home", "home"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
+]
+OPEN_OR_CLOSED = validate.OneOf(["open", "closed"])
+SIGNUP = setting(partial(env.str, validate=OPEN_OR_CLOSED), "SIGNUP", "closed", "open or closed")
+
+# Five failures to sign in lock a name, for the address they came from alone: nobody can lock others out.
+# What is tried meanwhile is not counted, and whoever signs in or out, or fails to, deletes what is older.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT, AXES_COOLOFF_TIME = 5, timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
+
+EMAIL_URL = env.str("EMAIL_URL", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_URL else 'console'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server(
+    EMAIL_URL or "smtp://localhost"
+)
+EMAIL_TIMEOUT = 10  # seconds that whoever asked for a mail waits for its server
+SENDER = partial(env.str, validate=validate.Email())
+DEFAULT_FROM_EMAIL = setting(SENDER, "EMAIL_FROM", "goatfish@localhost", "an e-mail address")
+
 # Pages
 
 LANGUAGE_CODE = "en"
@@ -133,15 +167,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.static.StaticFilesStorage"},
 }
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-]
 
 # TLS: with HTTPS=true, plain requests are redirected and cookies never leave over a plain connection
 
@@ -165,6 +190,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "axes": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # a client's 4xx is in the access log, not worth a warning
     },
 }

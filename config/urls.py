@@ -1,8 +1,8 @@
 """Every address of the service; `/healthz` and `/readyz` are answered before these."""
 
 from django.contrib import admin
-from django.urls import path
-from django.views.generic import TemplateView
+from django.urls import include, path
+from django.views.generic import RedirectView, TemplateView
 
 from api.views import problem_page, problem_pages
 from config.api import api
@@ -12,6 +12,9 @@ admin.site.site_header = admin.site.site_title = "Goatfish"
 urlpatterns = [
     path("api/", api.urls),  # first, because addresses are compared in this order
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("", include("accounts.urls")),
+    # One page to sign in on, with one guard against guessing.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
     path("problems", problem_pages, name="problems"),
     path("problems/<slug:slug>", problem_page, name="problem"),

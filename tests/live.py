@@ -46,6 +46,9 @@ class LiveTestCase(SimpleTestCase):
                 "RATE_LIMIT",
                 "RATE_LIMIT_ANONYMOUS",
                 "REQUIRE_IF_MATCH",
+                "SIGNUP",
+                "EMAIL_URL",
+                "EMAIL_FROM",
             ),
             "",
         )

@@ -125,7 +125,8 @@ class IssueKeyTests(AdminTestCase):
 
     def test_a_stranger_is_sent_to_the_login(self) -> None:
         self.client.logout()
-        self.assertRedirects(self.issue(), f"/admin/login/?next={self.page}")
+        login = f"/admin/login/?next={self.page}"
+        self.assertRedirects(self.issue(), login, target_status_code=302)
 
     def test_a_post_without_a_csrf_token_is_refused(self) -> None:
         client = Client(enforce_csrf_checks=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
-from django.urls import path
+from django.urls import re_path
 
 from accounts.models import User
 from config import urls
@@ -25,7 +25,7 @@ def crash(request: HttpRequest) -> HttpResponse:
     raise RuntimeError
 
 
-urlpatterns = [*urls.urlpatterns, path("crash", crash)]
+urlpatterns = [*urls.urlpatterns, re_path("^crash", crash)]
 
 
 def policy(response: Any) -> dict[str, str]:

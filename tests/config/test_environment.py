@@ -10,12 +10,26 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import SimpleTestCase
 
-from config.environment import database
+from config.environment import MailServer, database, mail_server
 
 GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 
 # Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
-EMPTY = dict.fromkeys(("DEBUG", "HTTPS", "ALLOWED_HOSTS", "HOST", "PORT", "DATABASE_URL", "SECRET_KEY"), "")
+EMPTY = dict.fromkeys(
+    (
+        "DEBUG",
+        "HTTPS",
+        "ALLOWED_HOSTS",
+        "HOST",
+        "PORT",
+        "DATABASE_URL",
+        "SECRET_KEY",
+        "SIGNUP",
+        "EMAIL_URL",
+        "EMAIL_FROM",
+    ),
+    "",
+)
 
 
 def start(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +61,8 @@ class EnvironmentTests(SimpleTestCase):
             "WEB_CONCURRENCY": ("0", "a number of worker processes"),
             "DEBUG": ("maybe", "true or false"),
             "HTTPS": ("2", "true or false"),
+            "SIGNUP": ("maybe", "open or closed"),
+            "EMAIL_FROM": ("Ada", "an e-mail address"),
         }
         for name, (value, takes) in cases.items():
             for command in (manage, gunicorn):
@@ -65,6 +81,13 @@ class EnvironmentTests(SimpleTestCase):
                     result = command(DATABASE_URL=url, SECRET_KEY="x" * 50)
                     self.assertRefused(result, "DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME")
                     self.assertNotIn("secret", result.stderr)
+
+    def test_an_email_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
+        for command in (manage, gunicorn):
+            with self.subTest(command.__name__):
+                result = command(EMAIL_URL="imap://u:secret@h")
+                self.assertRefused(result, "EMAIL_URL", "smtp://USER:PASSWORD@HOST:PORT")
+                self.assertNotIn("secret", result.stderr)
 
     def test_postgresql_needs_a_secret_key(self) -> None:
         for command in (manage, gunicorn):
@@ -94,6 +117,27 @@ class EnvironmentTests(SimpleTestCase):
         self.assertIn(".LocMemCache None", self.read(cache, REDIS_URL=""))
         url = "redis://127.0.0.1:1/0"
         self.assertIn(f".RedisCache {url}", self.read(cache, REDIS_URL=url))
+
+    def test_mail_goes_to_the_console_or_to_the_server_of_its_url(self) -> None:
+        mail = "settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.DEFAULT_FROM_EMAIL"
+        self.assertEqual(
+            self.read(mail, EMAIL_URL="", EMAIL_FROM=""),
+            "django.core.mail.backends.console.EmailBackend localhost goatfish@localhost",
+        )
+        self.assertEqual(
+            self.read(mail, EMAIL_URL="smtp://mail.example.org", EMAIL_FROM="ada@example.org"),
+            "django.core.mail.backends.smtp.EmailBackend mail.example.org ada@example.org",
+        )
+
+    def test_sign_up_is_closed_unless_opened(self) -> None:
+        self.assertEqual(self.read("settings.SIGNUP", SIGNUP=""), "closed")
+        self.assertEqual(self.read("settings.SIGNUP", SIGNUP="open"), "open")
+
+    def test_cookies_are_secure_behind_tls_and_never_of_another_site(self) -> None:
+        secure = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE"
+        self.assertEqual(self.read(secure, HTTPS="true"), "True True")
+        self.assertEqual(self.read(secure, HTTPS=""), "False False")
+        self.assertEqual((settings.SESSION_COOKIE_HTTPONLY, settings.SESSION_COOKIE_SAMESITE), (True, "Lax"))
 
     def test_empty_values_count_as_not_set(self) -> None:
         for command in (manage, gunicorn):
@@ -147,3 +191,36 @@ class DatabaseUrlTests(SimpleTestCase):
 
     def test_a_sqlite_url_names_a_file(self) -> None:
         self.assertEqual(str(database("sqlite:////data/a%20b.sqlite3")["NAME"]), "/data/a b.sqlite3")
+
+
+class MailServerTests(SimpleTestCase):
+    def test_the_scheme_says_how_it_is_encrypted(self) -> None:
+        for url, server in {
+            "smtp://localhost": MailServer("localhost", 25, "", "", False, False),
+            "smtp://[::1]:2525": MailServer("::1", 2525, "", "", False, False),
+            "submission://ada:p%40ss@mail.example.org/": MailServer(
+                "mail.example.org", 587, "ada", "p@ss", True, False
+            ),
+            "smtps://ada@example.org:u@mail.example.org:4650": MailServer(
+                "mail.example.org", 4650, "ada@example.org", "u", False, True
+            ),
+        }.items():
+            with self.subTest(url):
+                self.assertEqual(mail_server(url), server)
+
+    def test_no_part_of_a_url_that_cannot_be_read_is_repeated(self) -> None:
+        for url in (
+            "imap://u:secret@h",
+            "smtp://u:secret@h:port",
+            "smtp://u:secret@h:65536",
+            "smtp://u:secret@",
+            "smtp://u:secret@[h",
+            "smtp://h/secret",
+            "smtp://h?secret",
+            "smtp://u:1#secret@h",
+            "u:secret@h",
+            "secret",
+        ):
+            with self.subTest(url), self.assertRaises(ImproperlyConfigured) as refused:
+                mail_server(url)
+            self.assertNotIn("secret", str(refused.exception))

@@ -1,0 +1,247 @@
+"""Signing in, out and up, and looking after a password."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from axes.models import AccessAttempt, AccessLog
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core import mail
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+
+from accounts.models import User
+from tests.base import ApiTestCase
+
+PASSWORD = "a long enough secret"
+LOGIN = "/accounts/login/"
+SIGN_UP = "/accounts/sign-up/"
+
+
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])  # quick
+class PeopleTestCase(ApiTestCase):
+    @classmethod
+    def setUpTestData(cls) -> None:
+        super().setUpTestData()
+        for user in (cls.alice, cls.bob):
+            user.set_password(PASSWORD)
+            user.email = f"{user.username}@example.org"
+            user.save()
+
+    def sign_in(
+        self, username: str = "alice", password: str = PASSWORD, path: str = LOGIN, **more: Any
+    ) -> Any:
+        return self.client.post(path, {"username": username, "password": password}, **more)
+
+    @property
+    def signed_in(self) -> str:
+        """The name of whoever the session belongs to; empty for nobody."""
+        return get_user(self.client).get_username()
+
+
+class SignInTests(PeopleTestCase):
+    def test_the_right_password_signs_in_and_a_wrong_one_keeps_the_name(self) -> None:
+        refused = self.sign_in(password="wrong")
+        self.assertContains(refused, 'value="alice"')
+        self.assertContains(refused, "Please enter a correct username and password")
+        self.assertEqual(self.signed_in, "")
+        self.assertRedirects(self.sign_in(), "/")
+        self.assertEqual(self.signed_in, "alice")
+
+    def test_whoever_is_signed_in_leads_on_to_where_they_were_going(self) -> None:
+        path = "/accounts/password/"
+        self.assertRedirects(self.client.get(path), f"{LOGIN}?next={path}")
+        self.assertRedirects(self.sign_in(path=f"{LOGIN}?next={path}"), path)
+
+    def test_nobody_is_led_to_another_host(self) -> None:
+        self.assertRedirects(self.sign_in(path=f"{LOGIN}?next=https://example.org/"), "/")
+
+    def test_every_page_has_the_button_that_signs_out(self) -> None:
+        self.client.force_login(self.alice)
+        self.assertContains(self.client.get("/"), 'action="/accounts/logout/"')
+        self.assertEqual(self.client.get("/accounts/logout/").status_code, 405)
+        self.assertRedirects(self.client.post("/accounts/logout/"), "/")
+        self.assertEqual(self.signed_in, "")
+
+    def test_the_admin_signs_in_on_the_same_page(self) -> None:
+        self.assertRedirects(
+            self.client.get("/admin/login/?next=/admin/accounts/"), f"{LOGIN}?next=/admin/accounts/"
+        )
+        self.client.force_login(self.alice)
+        page = self.client.get("/admin/", follow=True)
+        self.assertContains(page, "You are signed in as alice, who may not see that page")
+
+    def test_an_inactive_user_cannot_sign_in(self) -> None:
+        User.objects.filter(pk=self.alice.pk).update(is_active=False)
+        self.assertEqual(self.sign_in().status_code, 200)
+        self.assertEqual(self.signed_in, "")
+
+    def test_a_session_cookie_is_for_this_site_and_no_script(self) -> None:
+        with override_settings(SESSION_COOKIE_SECURE=True):
+            self.sign_in()
+        cookie = self.client.cookies[settings.SESSION_COOKIE_NAME]
+        self.assertEqual((cookie["httponly"], cookie["samesite"], cookie["secure"]), (True, "Lax", True))
+
+    def test_no_session_is_made_for_a_visitor(self) -> None:
+        with self.assertNumQueries(0):
+            self.client.get("/")
+        self.assertNotIn(settings.SESSION_COOKIE_NAME, self.client.cookies)
+
+
+class GuessingTests(PeopleTestCase):
+    def fail(self, times: int, username: str = "alice", **more: Any) -> Any:  # type: ignore[override]
+        return [self.sign_in(username, "wrong", **more) for _ in range(times)][-1]
+
+    def test_five_failures_lock_the_name_with_a_page_that_says_until_when(self) -> None:
+        self.assertEqual(self.fail(4).status_code, 200)
+        for refused in (self.fail(1), self.fail(1), self.sign_in()):
+            self.assertContains(refused, "Try again in 15 minutes.", status_code=429)
+            self.assertContains(refused, "goatfish.css", status_code=429)
+            self.assertTrue(850 < int(refused["Retry-After"]) <= 900, refused["Retry-After"])
+        self.assertEqual(self.signed_in, "")
+
+    def test_the_lock_ends(self) -> None:
+        self.fail(6)
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=15, seconds=1))
+        self.assertRedirects(self.sign_in(), "/")
+
+    def test_what_is_tried_meanwhile_makes_the_lock_no_longer(self) -> None:
+        self.fail(5)
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
+        self.assertContains(self.fail(3), "Try again in 1 minute.", status_code=429)
+        self.assertEqual(AccessAttempt.objects.get().failures_since_start, 5)
+
+    def test_the_lock_is_for_that_name_from_that_address_alone(self) -> None:
+        self.fail(5)
+        self.assertRedirects(self.sign_in("bob"), "/")
+        self.assertRedirects(self.sign_in(REMOTE_ADDR="203.0.113.7"), "/")
+
+    def test_another_browser_is_no_way_around_the_lock(self) -> None:
+        for number in range(5):
+            refused = self.fail(1, HTTP_USER_AGENT=f"guesser {number}")
+        self.assertEqual(refused.status_code, 429)
+
+    def test_a_success_forgives_the_failures_before(self) -> None:
+        self.fail(4)
+        self.sign_in()
+        self.assertEqual(self.fail(4).status_code, 200)
+
+    def test_failures_do_not_pile_up(self) -> None:
+        for number in range(10):
+            self.fail(1, f"nobody{number}")
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+        self.sign_in()
+        self.client.post("/accounts/logout/")
+        self.assertEqual((AccessAttempt.objects.count(), AccessLog.objects.count()), (0, 0))
+
+    def test_no_name_is_too_strange_to_fail(self) -> None:
+        for username in ("x" * 300, "\0", "ä" * 150, "' OR 1=1", ""):
+            with self.subTest(username):
+                self.assertEqual(self.sign_in(username, "wrong").status_code, 200)
+
+    def test_no_password_is_kept(self) -> None:
+        self.sign_in(password="hunter2hunter2")
+        self.assertNotIn("hunter2", str(list(AccessAttempt.objects.values())))
+
+
+class SignUpTests(PeopleTestCase):
+    def sign_up(self, **fields: Any) -> Any:
+        given = {"username": "ada", "email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD}
+        return self.client.post(SIGN_UP, {**given, **fields})
+
+    def test_closed_there_is_no_such_page(self) -> None:
+        self.assertEqual(self.client.get(SIGN_UP).status_code, 404)
+        self.assertEqual(self.sign_up().status_code, 404)
+        self.assertNotContains(self.client.get(LOGIN), SIGN_UP)
+        self.assertFalse(User.objects.filter(username="ada").exists())
+
+    @override_settings(SIGNUP="open")
+    def test_open_it_makes_an_account_and_signs_in(self) -> None:
+        self.assertContains(self.client.get(LOGIN), SIGN_UP)
+        self.assertContains(self.client.get(SIGN_UP), 'name="username"')
+        self.assertRedirects(self.sign_up(), "/")
+        ada = User.objects.get(username="ada")
+        self.assertEqual((ada.email, ada.is_staff, self.signed_in), ("ada@example.org", False, "ada"))
+
+    @override_settings(SIGNUP="open")
+    def test_what_is_wrong_stands_at_its_field_and_the_rest_is_kept(self) -> None:
+        for fields, message in (
+            ({"username": "Alice"}, "already exists"),
+            ({"username": "ä b"}, "Enter a valid username"),
+            ({"username": "x" * 151}, "at most 150 characters"),
+            ({"email": "ada"}, "Enter a valid email address"),
+            ({"password1": "12345678", "password2": "12345678"}, "too common"),
+            ({"password2": "another long secret"}, "match"),
+            ({"username": "\0"}, "Null characters"),
+        ):
+            with self.subTest(fields):
+                refused = self.sign_up(**fields)
+                self.assertContains(refused, message)
+                self.assertContains(refused, 'aria-invalid="true"')
+                self.assertEqual(
+                    refused.context["form"]["email"].value(), fields.get("email", "ada@example.org")
+                )
+        self.assertEqual(User.objects.count(), 2)
+
+    @override_settings(SIGNUP="open")
+    def test_a_second_click_on_the_button_finds_the_name_taken(self) -> None:
+        first = iter([User(username="ada")])
+
+        def take_the_name(execute: Any, sql: str, *args: Any) -> Any:
+            if sql.startswith('INSERT INTO "accounts_user"') and (user := next(first, None)):
+                user.save()
+            return execute(sql, *args)
+
+        with connection.execute_wrapper(take_the_name):
+            self.assertContains(self.sign_up(), "already exists")
+        self.assertEqual(self.signed_in, "")
+
+
+class PasswordTests(PeopleTestCase):
+    NEW = "another long secret"
+
+    def test_a_change_needs_the_old_one_and_keeps_this_session(self) -> None:
+        self.sign_in()
+        change = {"old_password": "wrong", "new_password1": self.NEW, "new_password2": self.NEW}
+        self.assertContains(self.client.post("/accounts/password/", change), "entered incorrectly")
+        changed = self.client.post("/accounts/password/", {**change, "old_password": PASSWORD}, follow=True)
+        self.assertContains(changed, "The password was changed.")
+        self.assertEqual(self.signed_in, "alice")
+        self.client.logout()
+        self.assertRedirects(self.sign_in(password=self.NEW), "/")
+
+    def ask(self, email: str = "alice@example.org", **more: Any) -> Any:
+        return self.client.post("/accounts/password/forgotten/", {"email": email}, follow=True, **more)
+
+    def test_a_mail_leads_to_a_new_password_once(self) -> None:
+        self.assertContains(self.ask(), "a link is on its way")
+        (sent,) = mail.outbox
+        self.assertEqual((sent.to, sent.from_email), (["alice@example.org"], settings.DEFAULT_FROM_EMAIL))
+        link = re.search(r"http://testserver(/\S+)", str(sent.body))
+        assert link is not None
+        form = self.client.get(link[1], follow=True)
+        self.assertNotIn(link[1].split("/")[-2], form.request["PATH_INFO"])
+        reset = self.client.post(
+            form.request["PATH_INFO"], {"new_password1": self.NEW, "new_password2": self.NEW}, follow=True
+        )
+        self.assertContains(reset, "The password was set.")
+        self.assertContains(self.client.get(link[1], follow=True), "This link does not work")
+        self.assertRedirects(self.sign_in(password=self.NEW), "/")
+
+    @override_settings(ALLOWED_HOSTS=["goatfish.example.org"])
+    def test_the_link_has_the_scheme_and_the_host_of_the_request(self) -> None:
+        self.ask(secure=True, headers={"Host": "goatfish.example.org"})
+        self.assertIn("https://goatfish.example.org/accounts/password/reset/", str(mail.outbox[0].body))
+
+    def test_a_stranger_learns_nothing_of_who_has_an_account(self) -> None:
+        known, unknown = self.ask(), self.ask("nobody@example.org")
+        self.assertContains(unknown, "a link is on its way")
+        self.assertEqual((known.redirect_chain, len(mail.outbox)), (unknown.redirect_chain, 1))
+
+    def test_a_made_up_link_is_a_page_that_says_so(self) -> None:
+        for path in ("x/y/", "MQ/set-password/", "%00/%00/"):
+            with self.subTest(path):
+                page = self.client.get(f"/accounts/password/reset/{path}")
+                self.assertContains(page, "This link does not work")
