@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -18,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
 
 KEY_FIELDS = ("name", "prefix", "read_only", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -41,22 +41,6 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
-class IssueKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a new key is for, and how long."""
-
-    class Meta:
-        model = ApiKey
-        fields = ["name", "read_only", "expires_at"]
-        widgets = {"expires_at": forms.DateTimeInput(attrs={"type": "datetime-local"})}
-
-    def clean_expires_at(self) -> Any:
-        """Refuse a key that would never work."""
-        expires_at = self.cleaned_data["expires_at"]
-        if expires_at is not None and expires_at <= timezone.now():
-            raise forms.ValidationError("must be in the future", code="past")
-        return expires_at
-
-
 @admin.register(User)
 class UserAdmin(StockUserAdmin):  # type: ignore[type-arg]
     """Users, with their API keys and a page that issues one."""
@@ -75,7 +59,7 @@ class UserAdmin(StockUserAdmin):  # type: ignore[type-arg]
         user = self.get_object(request, unquote(id))
         if user is None:
             raise Http404
-        form = IssueKeyForm(request.POST or None)
+        form = KeyForm(request.POST or None)
         context = {
             **self.admin_site.each_context(request),
             "title": f"Issue an API key: {user}",
@@ -111,14 +95,20 @@ class UserAdmin(StockUserAdmin):  # type: ignore[type-arg]
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Keys by whether they still open the API, and if not, why."""
+    """Keys by whether they still open the API, and should; and if not, why."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the states."""
-        return [("valid", "Valid"), ("expired", "Expired"), ("revoked", "Revoked")]
+        return [
+            ("valid", "Valid"),
+            ("expiring", "Expiring within 14 days"),
+            ("unused", "Unused for 90 days"),
+            ("expired", "Expired"),
+            ("revoked", "Revoked"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> ApiKeyQuerySet:
         """Keep the keys in the chosen state."""
@@ -126,6 +116,10 @@ class StateFilter(admin.SimpleListFilter):
         match self.value():
             case "valid":
                 return keys.valid()
+            case "expiring":
+                return keys.expiring()
+            case "unused":
+                return keys.unused()
             case "expired":
                 return keys.filter(revoked_at__isnull=True, expires_at__lte=timezone.now())
             case "revoked":
@@ -148,6 +142,10 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Leave issuing to the page that shows the key."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
+        """Write the changed name alone: the rest, read before, may have been revoked since."""
+        obj.save(update_fields=form.changed_data)
 
     @admin.action(description="Revoke selected keys", permissions=["change"])
     def revoke_keys(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:

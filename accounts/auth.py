@@ -58,7 +58,7 @@ class ApiKeyAuth(APIKeyHeader):
     """Requires a valid key in `X-API-Key`."""
 
     param_name = "X-API-Key"
-    openapi_description = "A key of yours, made in the admin or by `manage.py issue_key`."
+    openapi_description = "A key of yours, made on the page `/keys/`."
 
     def _get_key(self, request: HttpRequest) -> str | None:
         """Read the one header; ninja would make Django's mapping of all of them first."""

@@ -1,9 +1,11 @@
 """What people type in about themselves and their keys."""
 
+from datetime import timedelta
+
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm, UsernameField
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 
 
 class SignInForm(AuthenticationForm):
@@ -19,3 +21,33 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
         model = User
         fields = ("username", "email")
         help_texts = {"email": "To reset a forgotten password; may stay empty."}
+
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a new key is for, and how long."""
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "read_only", "expires_at"]
+        widgets = {"expires_at": forms.DateTimeInput(attrs={"type": "datetime-local"})}
+
+
+class RenameKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a key is for."""
+
+    class Meta:
+        model = ApiKey
+        fields = ["name"]
+
+
+class RotateKeyForm(forms.Form):
+    """How long the old key stays valid beside the new one."""
+
+    GRACES = {0: "not at all", 1: "for 1 day", **{days: f"for {days} days" for days in range(2, 8)}}
+
+    grace = forms.TypedChoiceField(
+        label="The old key stays valid",
+        choices=list(GRACES.items()),
+        coerce=lambda days: timedelta(days=int(days)),
+        initial=1,
+    )

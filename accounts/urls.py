@@ -1,9 +1,9 @@
-"""The addresses of the pages about accounts."""
+"""The addresses of the pages about accounts and keys."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import views
+from accounts import key_views, views
 
 urlpatterns = [
     path("accounts/login/", views.SignIn.as_view(), name="login"),
@@ -16,4 +16,9 @@ urlpatterns = [
         views.ResetPassword.as_view(),
         name="password_reset_confirm",
     ),
+    path("keys/", key_views.key_list, name="keys"),
+    path("keys/new/", key_views.new_key, name="new_key"),
+    path("keys/<int:pk>/", key_views.key_page, name="key"),
+    path("keys/<int:pk>/rotate/", key_views.rotate_key, name="rotate_key"),
+    path("keys/<int:pk>/revoke/", key_views.revoke_key, name="revoke_key"),
 ]

@@ -265,10 +265,39 @@ class KeyPageTests(AdminTestCase):
             "gone": {"revoked_at": past},
             "old and gone": {"expires_at": past, "revoked_at": past},
         }.items():
-            issue_key(self.alice, name=name, **fields)
+            ApiKey.objects.filter(prefix=issue_key(self.alice, name=name)[:11]).update(**fields)
         self.assertEqual(self.listed("state=valid"), {"default", "live"})
         self.assertEqual(self.listed("state=expired"), {"old"})
         self.assertEqual(self.listed("state=revoked"), {"gone", "old and gone"})
+
+    def test_filters_find_what_expires_soon_and_what_nobody_uses(self) -> None:
+        now, day = timezone.now(), timedelta(days=1)
+        for name, fields in {
+            "soon": {"expires_at": now + 13 * day},
+            "later": {"expires_at": now + 15 * day},
+            "expired": {"expires_at": now - day},
+            "revoked": {"expires_at": now + day, "last_used_at": now - 100 * day, "revoked_at": now},
+            "idle": {"last_used_at": now - 91 * day},
+            "used": {"last_used_at": now - 89 * day},
+            "old and never used": {"created_at": now - 91 * day},
+            "new and never used": {},
+        }.items():
+            ApiKey.objects.filter(prefix=issue_key(self.alice, name=name)[:11]).update(**fields)
+        self.assertEqual(self.listed("state=expiring"), {"soon"})
+        self.assertEqual(self.listed("state=unused"), {"idle", "old and never used"})
+
+    def test_a_key_revoked_while_it_is_renamed_stays_revoked(self) -> None:
+        def revoke_first(execute: Any, sql: str, *args: Any) -> Any:
+            if sql.startswith('UPDATE "accounts_apikey"') and (keys := next(first, None)):
+                keys.revoke()
+            return execute(sql, *args)
+
+        first = iter([ApiKey.objects.filter(pk=self.record.pk)])
+        with connection.execute_wrapper(revoke_first):
+            self.client.post(self.page, {"name": "desktop"})
+        self.record.refresh_from_db()
+        self.assertEqual(self.record.name, "desktop")
+        self.assertIsNotNone(self.record.revoked_at)
 
     def test_search_finds_the_start_of_a_key_a_name_and_a_username(self) -> None:
         key = issue_key(self.bob, name="cron job")

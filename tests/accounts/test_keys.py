@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import SimpleTestCase, TestCase
@@ -70,6 +71,11 @@ class AuthenticationTests(ApiTestCase):
         self.assertEqual(self.call("GET", "/api/me", key=key).status_code, 200)
         ApiKey.objects.filter(pk=record.pk).update(expires_at=timezone.now())
         self.assertProblem(self.call("GET", "/api/me", key=key), 401, "invalid-key")
+
+    def test_no_key_is_issued_that_would_never_work(self) -> None:
+        with self.assertRaisesMessage(ValidationError, "must be in the future"):
+            ApiKey.issue(self.alice, expires_at=timezone.now())
+        self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
 
     def test_only_the_digest_and_a_prefix_are_kept(self) -> None:
         record, key = ApiKey.issue(self.alice)

@@ -47,7 +47,7 @@ class SignInTests(PeopleTestCase):
         self.assertContains(refused, 'value="alice"')
         self.assertContains(refused, "Please enter a correct username and password")
         self.assertEqual(self.signed_in, "")
-        self.assertRedirects(self.sign_in(), "/")
+        self.assertRedirects(self.sign_in(), "/keys/")
         self.assertEqual(self.signed_in, "alice")
 
     def test_whoever_is_signed_in_leads_on_to_where_they_were_going(self) -> None:
@@ -56,7 +56,7 @@ class SignInTests(PeopleTestCase):
         self.assertRedirects(self.sign_in(path=f"{LOGIN}?next={path}"), path)
 
     def test_nobody_is_led_to_another_host(self) -> None:
-        self.assertRedirects(self.sign_in(path=f"{LOGIN}?next=https://example.org/"), "/")
+        self.assertRedirects(self.sign_in(path=f"{LOGIN}?next=https://example.org/"), "/keys/")
 
     def test_every_page_has_the_button_that_signs_out(self) -> None:
         self.client.force_login(self.alice)
@@ -105,7 +105,7 @@ class GuessingTests(PeopleTestCase):
     def test_the_lock_ends(self) -> None:
         self.fail(6)
         AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=15, seconds=1))
-        self.assertRedirects(self.sign_in(), "/")
+        self.assertRedirects(self.sign_in(), "/keys/")
 
     def test_what_is_tried_meanwhile_makes_the_lock_no_longer(self) -> None:
         self.fail(5)
@@ -115,8 +115,8 @@ class GuessingTests(PeopleTestCase):
 
     def test_the_lock_is_for_that_name_from_that_address_alone(self) -> None:
         self.fail(5)
-        self.assertRedirects(self.sign_in("bob"), "/")
-        self.assertRedirects(self.sign_in(REMOTE_ADDR="203.0.113.7"), "/")
+        self.assertRedirects(self.sign_in("bob"), "/keys/")
+        self.assertRedirects(self.sign_in(REMOTE_ADDR="203.0.113.7"), "/keys/")
 
     def test_another_browser_is_no_way_around_the_lock(self) -> None:
         for number in range(5):
@@ -161,7 +161,7 @@ class SignUpTests(PeopleTestCase):
     def test_open_it_makes_an_account_and_signs_in(self) -> None:
         self.assertContains(self.client.get(LOGIN), SIGN_UP)
         self.assertContains(self.client.get(SIGN_UP), 'name="username"')
-        self.assertRedirects(self.sign_up(), "/")
+        self.assertRedirects(self.sign_up(), "/keys/")
         ada = User.objects.get(username="ada")
         self.assertEqual((ada.email, ada.is_staff, self.signed_in), ("ada@example.org", False, "ada"))
 
@@ -210,7 +210,7 @@ class PasswordTests(PeopleTestCase):
         self.assertContains(changed, "The password was changed.")
         self.assertEqual(self.signed_in, "alice")
         self.client.logout()
-        self.assertRedirects(self.sign_in(password=self.NEW), "/")
+        self.assertRedirects(self.sign_in(password=self.NEW), "/keys/")
 
     def ask(self, email: str = "alice@example.org", **more: Any) -> Any:
         return self.client.post("/accounts/password/forgotten/", {"email": email}, follow=True, **more)
@@ -228,7 +228,7 @@ class PasswordTests(PeopleTestCase):
         )
         self.assertContains(reset, "The password was set.")
         self.assertContains(self.client.get(link[1], follow=True), "This link does not work")
-        self.assertRedirects(self.sign_in(password=self.NEW), "/")
+        self.assertRedirects(self.sign_in(password=self.NEW), "/keys/")
 
     @override_settings(ALLOWED_HOSTS=["goatfish.example.org"])
     def test_the_link_has_the_scheme_and_the_host_of_the_request(self) -> None:

@@ -1,0 +1,90 @@
+"""The pages on which users look after their own API keys."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
+from accounts.models import ApiKey, ApiKeyQuerySet, User
+
+KEYS_ON_A_PAGE = 50
+CLOSED_KEYS = 20
+
+
+class SignedInRequest(HttpRequest):
+    """A request that a view under `login_required` sees."""
+
+    user: User
+
+
+@login_required
+def key_list(request: SignedInRequest) -> HttpResponse:
+    """Show the keys that work, a page at a time, and the latest of those that no longer do."""
+    page = Paginator(keys(request).valid().marked(), KEYS_ON_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "keys/list.html", {"page": page, "closed": keys(request).closed()[:CLOSED_KEYS]})
+
+
+@never_cache
+@login_required
+def new_key(request: SignedInRequest) -> HttpResponse:
+    """Ask what the key is for; the answer to the POST, which no cache may keep, alone shows the key."""
+    form = KeyForm(request.POST or None)
+    if not form.is_valid():
+        context = {"form": form, "title": "Make a key", "submit": "Make the key"}
+        return render(request, "accounts/form.html", context)
+    with transaction.atomic():
+        record, key = ApiKey.issue(request.user, **form.cleaned_data)
+        return render(request, "keys/issued.html", {"record": record, "key": key})
+
+
+@login_required
+def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Show a key, and rename it."""
+    record = get_object_or_404(keys(request).marked(), pk=pk)
+    form = RenameKeyForm(request.POST or None, instance=record)
+    if not form.is_valid():
+        return show(request, record, form, RotateKeyForm())
+    keys(request).filter(pk=pk).update(**form.cleaned_data)
+    messages.success(request, "The key was renamed.")
+    return redirect("key", pk)
+
+
+@never_cache
+@require_POST
+@login_required
+@transaction.atomic
+def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Put a new key in the place of one that works, and show it, this once."""
+    record = get_object_or_404(keys(request).valid().marked().select_for_update(of=("self",)), pk=pk)
+    form = RotateKeyForm(request.POST)
+    if not form.is_valid():
+        return show(request, record, RenameKeyForm(instance=record), form)
+    new, key = record.rotate(form.cleaned_data["grace"])
+    return render(request, "keys/issued.html", {"record": new, "key": key, "old": record})
+
+
+@require_POST
+@login_required
+def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Refuse a key from the next request on."""
+    record = get_object_or_404(keys(request), pk=pk)
+    keys(request).filter(pk=pk).revoke()
+    messages.success(request, f"The key {record} was revoked.")
+    return redirect("keys")
+
+
+def keys(request: SignedInRequest) -> ApiKeyQuerySet:
+    """Return the keys of whoever is signed in."""
+    return ApiKey.objects.owned_by(request.user)
+
+
+def show(
+    request: SignedInRequest, record: ApiKey, rename: RenameKeyForm, rotate: RotateKeyForm
+) -> HttpResponse:
+    """Render the page of a key with its two forms."""
+    return render(request, "keys/detail.html", {"record": record, "form": rename, "rotate": rotate})
