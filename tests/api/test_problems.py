@@ -163,11 +163,6 @@ class PageTests(ApiTestCase):
     def test_another_is_404(self) -> None:
         self.assertEqual(self.client.get("/problems/nope").status_code, 404)
 
-    def test_the_home_page_shows_the_way(self) -> None:
-        home = self.client.get("/")
-        self.assertContains(home, "/api/simulations")
-        self.assertContains(home, 'href="/api/docs"')
-
 
 class DocumentTests(ApiTestCase):
     def test_the_kept_document_is_the_one_that_is_served(self) -> None:
