@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -19,6 +20,8 @@ from django.utils import timezone
 
 from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
+
+admin.site.unregister([AccessLog, AccessFailureLog])  # switched off: the attempts alone are kept
 
 KEY_FIELDS = ("name", "prefix", "read_only", "created_at", "expires_at", "last_used_at", "revoked_at")
 

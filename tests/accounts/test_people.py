@@ -98,7 +98,7 @@ class GuessingTests(PeopleTestCase):
         self.assertEqual(self.fail(4).status_code, 200)
         for refused in (self.fail(1), self.fail(1), self.sign_in()):
             self.assertContains(refused, "Try again in 15 minutes.", status_code=429)
-            self.assertContains(refused, "goatfish.css", status_code=429)
+            self.assertContains(refused, "<h1>Too many failures</h1>", status_code=429)
             self.assertTrue(850 < int(refused["Retry-After"]) <= 900, refused["Retry-After"])
         self.assertEqual(self.signed_in, "")
 

@@ -70,7 +70,7 @@ class PolicyTests(ApiTestCase):
 class ErrorPageTests(ApiTestCase):
     def assertPage(self, response: Any, status: int, title: str) -> None:  # noqa: N802
         self.assertContains(response, f"<h1>{title}</h1>", status_code=status, html=True)
-        self.assertContains(response, "goatfish.css", status_code=status)
+        self.assertContains(response, 'rel="stylesheet" href="/static/goatfish.', status_code=status)
         self.assertEqual(policy(response), POLICY)
 
     def test_an_unknown_address_is_a_page(self) -> None:
