@@ -16,7 +16,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.forms import SignInForm, SignUpForm
+from accounts.forms import ForgottenPasswordForm, SignInForm, SignUpForm
 from accounts.models import User
 
 
@@ -60,6 +60,7 @@ class ChangePassword(SuccessMessageMixin, views.PasswordChangeView):  # type: ig
 class ForgottenPassword(SuccessMessageMixin, views.PasswordResetView):  # type: ignore[type-arg]
     """Sends a link; the answer does not tell whether there is such an account."""
 
+    form_class = ForgottenPasswordForm
     template_name = "accounts/form.html"
     extra_context = {"title": "Reset a forgotten password", "submit": "Send the link"}
     success_url = reverse_lazy("login")
