@@ -94,3 +94,4 @@ class ErrorPageTests(ApiTestCase):
         with self.assertNumQueries(0), self.assertLogs("django.request", "ERROR"):
             response = self.client.get("/crash")
         self.assertPage(response, 500, "Something went wrong")
+        self.assertNotContains(response, "Sign in", status_code=500)  # it cannot know who is there
