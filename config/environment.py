@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from django import VERSION
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
 from psycopg import ProgrammingError
@@ -92,19 +93,22 @@ def redis_url(url: str) -> str:
     return url
 
 
-class MailServer(NamedTuple):
-    """Where mail is handed over: the values of Django's `EMAIL_` settings."""
+def mail(url: str, version: tuple[Any, ...] = VERSION) -> dict[str, Any]:
+    """Return Django's settings for mail: to the server of an `EMAIL_URL`, or to the console without one.
 
-    host: str
-    port: int
-    user: str
-    password: str
-    use_tls: bool  # STARTTLS: encrypted after a plain beginning
-    use_ssl: bool  # encrypted from the beginning
+    Django 6.1 has them in MAILERS, and takes none of the names that it had before.
+    """
+    backend = f"django.core.mail.backends.{'smtp' if url else 'console'}.EmailBackend"
+    options = mail_server(url) if url else {}
+    if version >= (6, 1):
+        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+    before = {"username": "host_user", "password": "host_password"}
+    named = {f"EMAIL_{before.get(name, name)}".upper(): value for name, value in options.items()}
+    return {"EMAIL_BACKEND": backend, **named}
 
 
-def mail_server(url: str) -> MailServer:
-    """Turn an `EMAIL_URL` into its parts. The error repeats nothing of it: it may hold a password."""
+def mail_server(url: str) -> dict[str, Any]:
+    """Turn an `EMAIL_URL` into arguments of Django's SMTP backend. The error repeats nothing of it."""
     ports = {"smtp": 25, "submission": 587, "smtps": 465}
     try:
         parts = urlsplit(url)
@@ -116,14 +120,15 @@ def mail_server(url: str) -> MailServer:
             "EMAIL_URL cannot be read; it takes smtp://USER:PASSWORD@HOST:PORT, submission:// for STARTTLS "
             "or smtps:// for TLS, percent-encoded where a part holds a sign of its own."
         ) from None
-    return MailServer(
-        parts.hostname,
-        port,
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
-        parts.scheme == "submission",
-        parts.scheme == "smtps",
-    )
+    return {
+        "host": parts.hostname,
+        "port": port,
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "submission",  # encrypted after a plain beginning
+        "use_ssl": parts.scheme == "smtps",  # encrypted from the beginning
+        "timeout": 10,  # seconds that whoever asked for a mail waits
+    }
 
 
 class Rate(NamedTuple):

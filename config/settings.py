@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
-from config.environment import Rate, database, kept_secret, mail_server, read_rate, redis_url, setting, sqlite
+from config.environment import Rate, database, kept_secret, mail, read_rate, redis_url, setting, sqlite
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -147,12 +147,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
 
-EMAIL_URL = env.str("EMAIL_URL", "")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_URL else 'console'}.EmailBackend"
-EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server(
-    EMAIL_URL or "smtp://localhost"
-)
-EMAIL_TIMEOUT = 10  # seconds that whoever asked for a mail waits for its server
+globals().update(mail(env.str("EMAIL_URL", "")))  # by names that Django 6.1 has changed
 SENDER = partial(env.str, validate=validate.Email())
 DEFAULT_FROM_EMAIL = setting(SENDER, "EMAIL_FROM", "goatfish@localhost", "an e-mail address")
 
