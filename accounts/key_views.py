@@ -7,7 +7,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
@@ -55,11 +54,12 @@ def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 @never_cache
-@require_POST
 @login_required
 @transaction.atomic
 def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
     """Put a new key in the place of one that works, and show it, this once."""
+    if request.method != "POST":  # signed in just now, and led back here
+        return redirect("key", pk)
     record = get_object_or_404(keys(request).valid().marked().select_for_update(of=("self",)), pk=pk)
     form = RotateKeyForm(request.POST)
     if not form.is_valid():
@@ -68,10 +68,11 @@ def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(request, "keys/issued.html", {"record": new, "key": key, "old": record})
 
 
-@require_POST
 @login_required
 def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
     """Refuse a key from the next request on."""
+    if request.method != "POST":
+        return redirect("key", pk)
     record = get_object_or_404(keys(request), pk=pk)
     keys(request).filter(pk=pk).revoke()
     messages.success(request, f"The key {record} was revoked.")

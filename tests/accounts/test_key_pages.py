@@ -227,15 +227,17 @@ class RotateTests(KeyPageTestCase):
                 self.assertNotContains(self.client.get(f"{KEYS}{record.pk}/"), "rotate/")
                 self.assertEqual(self.rotate(1, record).status_code, 404)
 
-    def test_a_get_rotates_nothing(self) -> None:
-        self.assertEqual(self.client.get(f"{self.page}rotate/").status_code, 405)
+    def test_a_get_leads_to_the_key_and_rotates_nothing(self) -> None:
+        self.assertRedirects(self.client.get(f"{self.page}rotate/"), self.page)
+        self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
         self.assertTrue(self.opens(self.key))
 
 
 class RevokeTests(KeyPageTestCase):
     def test_a_revoked_key_is_refused_from_the_next_request_on(self) -> None:
         self.assertTrue(self.opens(self.key))
-        self.assertEqual(self.client.get(f"{self.page}revoke/").status_code, 405)
+        self.assertRedirects(self.client.get(f"{self.page}revoke/"), self.page)
+        self.assertTrue(self.opens(self.key))
         done = self.client.post(f"{self.page}revoke/", follow=True)
         self.assertContains(done, "was revoked.")
         self.assertFalse(self.opens(self.key))
