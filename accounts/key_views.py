@@ -4,21 +4,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
 from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
-from accounts.models import ApiKey, ApiKeyQuerySet, User
+from accounts.models import ApiKey, ApiKeyQuerySet
+from accounts.requests import SignedInRequest
 
 KEYS_ON_A_PAGE = 50
 CLOSED_KEYS = 20
-
-
-class SignedInRequest(HttpRequest):
-    """A request that a view under `login_required` sees."""
-
-    user: User
 
 
 @login_required

@@ -18,7 +18,18 @@ LONG_UNUSED = timedelta(days=90)
 
 
 class User(AbstractUser):
-    """Somebody who owns simulations, or looks after the service."""
+    """Somebody who owns simulations, or looks after the service.
+
+    On the pages a user is the caller (`api.requests.Caller`), as a key is under `/api`.
+    """
+
+    prefix = ""
+    read_only = False
+
+    @property
+    def owner_id(self) -> int:
+        """The user whose objects the caller sees."""
+        return self.pk
 
 
 def expires_soon() -> Q:

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query
 
 from api.owned import Owned
-from api.requests import ApiRequest
 from api.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.schemas import OwnedOut
 from api.selections import Selection
@@ -24,7 +23,7 @@ CHUNK = 2_000  # rows that are in memory at a time
 
 
 def export(
-    request: ApiRequest, mine: Owned[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
+    request: HttpRequest, mine: Owned[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
 ) -> StreamingHttpResponse:
     """Answer with all that is selected of `mine`, as one stream."""
     media_type, write = WRITERS[format]

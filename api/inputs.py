@@ -44,8 +44,10 @@ def _no_nul(value: str) -> str:
 
 def _iso_date(value: Any) -> date:
     """Refuse what pydantic would make a date of besides: Unix times, dates with a time."""
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
+    if not isinstance(value, str):
         raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD, in quotes")
+    if not _DATE.fullmatch(value):
+        raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD")
     try:
         return date.fromisoformat(value)
     except ValueError:
@@ -98,7 +100,7 @@ Text = Annotated[
 ]
 """A line of text, 1 to 300 characters after trimming Unicode white space."""
 
-SearchText = Annotated[str, StringConstraints(max_length=300)]
+SearchText = Annotated[str, StringConstraints(max_length=300), AfterValidator(_no_nul)]
 """What a text is compared with: as it is, white space included."""
 
 Date = Annotated[date, BeforeValidator(_iso_date)]

@@ -47,20 +47,32 @@ def paginate(
 
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
-    cursors = Cursors(request, where)
+    content = find_page(request.path, mine, where, page, item)
+    if content["next_cursor"] is None:
+        return json_answer(content)
+    address = request.GET.copy()
+    address["cursor"] = content["next_cursor"]
+    link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
+    return json_answer(content, headers={"Link": f'<{link}>; rel="next"'})
+
+
+def find_page(
+    path: str, mine: Owned[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
+) -> dict[str, Any]:
+    """Return a page of the list at a path as `Page` has it: `items`, `next_cursor`, and `count` if asked for.
+
+    Raises a 422 problem for a cursor that was not made for this path, owner, sort and filters.
+    """
+    cursors = Cursors(path, mine.owner, where)
     place = None if page.cursor is None else cursors.read(page.cursor)
     with planned_for_its_values(router.db_for_read(mine.model), where):
         content: dict[str, Any] = {"count": where.of(mine.rows).order_by().count()} if page.count else {}
         items = fetch(mine, where, tuple(item.model_fields), page.limit, place)
-    if len(items) <= page.limit:
-        return json_answer({"items": items, "next_cursor": None, **content})
-    items.pop()
-    cursor = cursors.make(items[-1][where.key], items[-1]["id"])
-    address = request.GET.copy()
-    address["cursor"] = cursor
-    link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
-    headers = {"Link": f'<{link}>; rel="next"'}
-    return json_answer({"items": items, "next_cursor": cursor, **content}, headers=headers)
+    cursor = None
+    if len(items) > page.limit:
+        items.pop()
+        cursor = cursors.make(items[-1][where.key], items[-1]["id"])
+    return {"items": items, "next_cursor": cursor, **content}
 
 
 @contextmanager
@@ -136,10 +148,10 @@ def page_query(
 class Cursors:
     """Cursors of one list: the place after a row, signed together with all that makes the list this one."""
 
-    def __init__(self, request: ApiRequest, where: Selection) -> None:
+    def __init__(self, path: str, owner: int, where: Selection) -> None:
         """Bind to the path, the owner, the sort and the filters, which the cursor need not repeat."""
         bound = where.model_dump_json(exclude_none=True)
-        self.signer = Signer(sep=".", salt=f"cursor {request.path} {request.auth.owner_id} {bound}")
+        self.signer = Signer(sep=".", salt=f"cursor {path} {owner} {bound}")
 
     def make(self, value: object, id: str) -> str:
         """Return the cursor after the row that has this sort key and id."""

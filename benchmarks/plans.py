@@ -30,9 +30,8 @@ django.setup()
 
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.test import Client, RequestFactory
+from django.test import Client
 
-from accounts.auth import KeyCaller
 from accounts.models import ApiKey, User
 from api.ids import ALPHABET, ID_LENGTH
 from api.paging import Cursors
@@ -145,14 +144,10 @@ class Api:
     def deep(self, sort: str) -> str:
         """Return the cursor after 90 in 100 of the owner's simulations."""
         where = SimulationSelection.model_validate({"sort": sort})
-        request: Any = RequestFactory().get("/api/simulations")
-        request.auth = KeyCaller(
-            self.record.pk, self.owner.pk, "", "", "", False, self.record.created_at, None, None
-        )
         rows = where.of(Simulation.objects.filter(owner=self.owner))
         value, id = rows.values_list(where.key, "id")[BIG * 9 // 10]
         where = SimulationSelection(sort=sort) if sort != "-created_at" else SimulationSelection()
-        return Cursors(request, where).make(value, id)
+        return Cursors("/api/simulations", self.owner.pk, where).make(value, id)
 
 
 def explain(sql: str, params: Any) -> Plan:

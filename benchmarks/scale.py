@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import partial
 from itertools import cycle
 from statistics import median
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -139,17 +138,10 @@ def cursor_after(owner: int, created_at: datetime, id: str) -> str:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
-    from django.test import RequestFactory
-
     from api.paging import Cursors
     from simulations.schemas import SimulationSelection
 
-    class Owner:
-        owner_id = owner
-
-    request: Any = RequestFactory().get("/api/simulations")
-    request.auth = Owner()
-    return Cursors(request, SimulationSelection()).make(created_at, id)
+    return Cursors("/api/simulations", owner, SimulationSelection()).make(created_at, id)
 
 
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:

@@ -1,0 +1,45 @@
+"""Forms whose rules are a schema's."""
+
+from datetime import date
+
+from django.db import IntegrityError
+
+from api.forms import SchemaForm, day_field, text_field
+from api.schemas import In
+from simulations.models import Simulation
+from tests.base import VALID, ApiTestCase
+
+
+class LaxIn(In):
+    """A schema that forgets a rule which the database has."""
+
+    name: str
+    start_date: date
+    end_date: date
+
+    model_config = {"strict": False}
+
+
+class LaxForm(SchemaForm):
+    schema = LaxIn
+
+    name = text_field("Name")
+    start_date = day_field("First day")
+    end_date = day_field("Last day")
+
+
+class SchemaFormTests(ApiTestCase):
+    def test_what_the_database_refuses_is_an_error_of_its_field(self) -> None:
+        form = LaxForm({**VALID, "end_date": "2026-01-01"})
+        self.assertTrue(form.is_valid())
+        with form.refusals():
+            Simulation.objects.owned_by(self.alice).add(form.read.model_dump())
+        self.assertEqual(form.errors, {"end_date": ["must not be before start_date"]})
+        self.assertFalse(Simulation.objects.exists())
+
+    def test_what_the_database_refuses_for_another_reason_is_no_error_of_a_field(self) -> None:
+        row = self.simulation()
+        form = LaxForm(VALID)
+        self.assertTrue(form.is_valid())
+        with self.assertRaises(IntegrityError), form.refusals():
+            Simulation.objects.owned_by(self.alice).add({**form.read.model_dump(), "id": row.pk})
