@@ -16,6 +16,7 @@ urlpatterns = [
     # One page to sign in on, with one guard against guessing.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
+    path("simulations/", include("simulations.urls")),
     path("problems", problem_pages, name="problems"),
     path("problems/<slug:slug>", problem_page, name="problem"),
 ]

@@ -1,0 +1,15 @@
+"""The addresses of the pages of simulations."""
+
+from django.urls import path
+
+from simulations import views
+
+app_name = "simulations"
+urlpatterns = [
+    path("", views.show_list, name="list"),
+    path("download/", views.download, name="download"),
+    path("create/", views.create, name="create"),
+    path("<str:id>/", views.detail, name="detail"),
+    path("<str:id>/edit/", views.edit, name="edit"),
+    path("<str:id>/delete/", views.delete, name="delete"),
+]

@@ -1,0 +1,164 @@
+"""The pages on which people see and change their simulations."""
+
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.forms import model_to_dict
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.requests import SignedInRequest
+from api.exports import export
+from api.owned import Owned
+from api.paging import find_page
+from api.preconditions import at_version
+from api.problems import Problem
+from api.schemas import PageQuery
+from simulations.forms import SORT_KEYS, FilterForm, SimulationForm, query_of
+from simulations.models import Simulation
+from simulations.schemas import SimulationOut, SimulationSelection
+
+ROWS = 50  # of a page of the list
+COLUMNS = ("name", "start_date", "end_date", "created_at")
+
+asks = require_http_methods(["GET", "HEAD", "POST"])
+
+
+class Head(NamedTuple):
+    """The head of a column that sorts the list."""
+
+    label: str
+    query: str
+    sorted: str  # as `aria-sort` has it, or empty
+
+
+@login_required
+@require_safe
+def show_list(request: SignedInRequest) -> HttpResponse:
+    """Show a page of the list, which is the API's."""
+    form = FilterForm(request.GET)
+    if not form.is_valid():
+        return render(request, "simulations/list.html", {"form": form})
+    where, query = form.read, query_of(form.read)
+    page = PageQuery(limit=ROWS, cursor=request.GET.get("cursor") or None)
+    try:
+        found = find_page(request.path, mine_of(request), where, page, SimulationOut)
+    except Problem:
+        messages.warning(request, "That page cannot be found again; this is the first one.")
+        return redirect(f"{request.path}?{query}")
+    following = found["next_cursor"] and query_of(where, cursor=found["next_cursor"])
+    context = {"items": found["items"], "next": following, "first": page.cursor is None}
+    return render(
+        request, "simulations/list.html", {"form": form, "query": query, "heads": heads(where), **context}
+    )
+
+
+def heads(where: SimulationSelection) -> list[Head]:
+    """Return the heads of the columns; the one that sorts turns the order round."""
+    heads = []
+    for key in COLUMNS:
+        ascending = where.sort == key
+        direction = ("descending" if where.descending else "ascending") if where.key == key else ""
+        heads.append(Head(SORT_KEYS[key], query_of(where, sort=f"-{key}" if ascending else key), direction))
+    return heads
+
+
+@login_required
+@require_safe
+def download(request: SignedInRequest) -> HttpResponseBase:
+    """Send all of the list as CSV, or show on the list what is wrong with its filters."""
+    form = FilterForm(request.GET)
+    if not form.is_valid():
+        return redirect(f"{reverse('simulations:list')}?{request.GET.urlencode()}")
+    return export(request, mine_of(request), form.read, SimulationOut, "csv")
+
+
+@login_required
+@require_safe
+def detail(request: SignedInRequest, id: str) -> HttpResponse:
+    """Show one simulation."""
+    row = find_or_404(mine_of(request), id)
+    address = request.build_absolute_uri(reverse("api:get_simulation", args=[id]))
+    return render(request, "simulations/detail.html", {"row": row, "address": address})
+
+
+@login_required
+@asks
+def create(request: SignedInRequest) -> HttpResponse:
+    """Make a simulation."""
+    form = SimulationForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        with form.refusals():
+            row = mine_of(request).add(form.read.model_dump())
+            messages.success(request, "The simulation was created.")
+            return redirect("simulations:detail", row.pk)
+    return render(request, "simulations/form.html", {"form": form})
+
+
+@login_required
+@asks
+def edit(request: SignedInRequest, id: str) -> HttpResponse:
+    """Change a simulation, unless it was changed or deleted since the form was made."""
+    if request.method == "POST":
+        form = SimulationForm(request.POST)
+        try:
+            return save(request, form, id)
+        except Simulation.DoesNotExist:
+            return render(request, "simulations/gone.html", {"form": form}, status=404)
+    row = find_or_404(mine_of(request), id)
+    form = SimulationForm(initial=model_to_dict(row, fields=SimulationForm.base_fields))
+    return render(request, "simulations/form.html", {"form": form, "id": id, "version": row.version})
+
+
+def save(request: SignedInRequest, form: SimulationForm, id: str) -> HttpResponse:
+    """Write what a form holds, or show what keeps it from that. Raises DoesNotExist."""
+    mine, version = mine_of(request), request.POST.get("version", "")
+    context: dict[str, Any] = {"form": form, "id": id, "version": version}
+    if not form.is_valid():
+        mine.find(id)
+        return render(request, "simulations/form.html", context)
+    try:
+        with form.refusals():
+            mine.change(id, form.read.model_dump(), at_version(version))
+            messages.success(request, "The simulation was saved.")
+            return redirect("simulations:detail", id)
+    except Problem:  # another version is there now
+        row = mine.find(id)
+        context |= {"version": row.version, "theirs": row, "differences": form.beside(row)}
+        return render(request, "simulations/form.html", context, status=409)
+    return render(request, "simulations/form.html", context)
+
+
+@login_required
+@asks
+def delete(request: SignedInRequest, id: str) -> HttpResponse:
+    """Ask, then delete a simulation, unless it was changed since the question."""
+    mine, changed = mine_of(request), False
+    if request.method == "POST":
+        try:
+            mine.remove(id, at_version(request.POST.get("version", "")))
+            messages.success(request, "The simulation was deleted.")
+            return redirect("simulations:list")
+        except Simulation.DoesNotExist:
+            return render(request, "simulations/gone.html", status=404)
+        except Problem:
+            changed = True
+    context = {"row": find_or_404(mine, id), "changed": changed}
+    return render(request, "simulations/delete.html", context, status=409 if changed else 200)
+
+
+def mine_of(request: SignedInRequest) -> Owned[Simulation]:
+    """Return what is the user's own."""
+    return Simulation.objects.owned_by(request.user)
+
+
+def find_or_404(mine: Owned[Simulation], id: str) -> Simulation:
+    """Return one simulation. Raises what Django answers with its page for what is not there."""
+    try:
+        return mine.find(id)
+    except Simulation.DoesNotExist:
+        raise Http404 from None

@@ -1,0 +1,41 @@
+"""What the tests of the pages share: alice is signed in, in a browser that shows its forms to nobody else."""
+
+from typing import Any
+
+from django.test import Client
+
+from tests.base import ApiTestCase
+
+
+class PageTestCase(ApiTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.client.force_login(self.alice)
+
+    def page(self, path: str, status: int = 200) -> str:
+        """Return a page, which is HTML of less than 100 KB whatever it shows."""
+        return self.text(self.client.get(path), status)
+
+    def post(self, path: str, data: dict[str, Any], status: int = 200) -> str:
+        return self.text(self.client.post(path, data), status)
+
+    def text(self, response: Any, status: int) -> str:
+        self.assertEqual(response.status_code, status)
+        self.assertTrue(response["Content-Type"].startswith("text/html"))
+        self.assertLess(len(response.content), 100_000)
+        text: str = response.content.decode()
+        return text
+
+    def assert_error_at(self, page: str, field: str, message: str) -> None:
+        """Check that a field has a message, that assistive technology hears it, and that no other has one."""
+        self.assertInHTML(f'<ul class="errorlist" id="id_{field}_error"><li>{message}</li></ul>', page)
+        self.assertRegex(page, rf'name="{field}"[^>]*aria-invalid="true"')
+        self.assertEqual(page.count("errorlist"), 1)
+
+    def assert_asks_to_sign_in(self, *paths: str) -> None:
+        for path in paths:
+            for method in ("GET", "POST"):
+                with self.subTest(path, method=method):
+                    response = Client().generic(method, path)
+                    self.assertEqual(response.status_code, 302)
+                    self.assertIn(f"/login/?next={path}", response["Location"])

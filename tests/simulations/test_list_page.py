@@ -1,0 +1,163 @@
+"""`/simulations/` and the download of what it shows."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from itertools import chain
+
+from simulations.models import Simulation
+from tests.base import VALID
+from tests.simulations.pages import PageTestCase
+
+LIST = "/simulations/"
+LONGEST = "🌊" * 300  # of what a name or a filter may be, and 3,600 bytes in an address
+
+
+def names(page: str) -> list[str]:
+    return [unescape(name) for name in re.findall(r'<th scope="row"><a [^>]*>(.*?)</a>', page)]
+
+
+class ListPageTests(PageTestCase):
+    def fill(self, number: int, **fields: str) -> None:
+        Simulation.objects.bulk_create(
+            Simulation(owner=self.alice, **{**VALID, "name": f"run {n:03}", **fields}) for n in range(number)
+        )
+
+    def test_a_stranger_is_asked_to_sign_in(self) -> None:
+        self.assert_asks_to_sign_in(LIST, f"{LIST}download/")
+
+    def test_shows_what_is_mine_and_nothing_else(self) -> None:
+        self.simulation(name="<mine>")
+        self.simulation(self.bob, name="bob's")
+        self.assertEqual(names(self.page(LIST)), ["<mine>"])
+
+    def test_an_empty_list_says_how_to_fill_it(self) -> None:
+        page = self.page(LIST)
+        self.assertIn("No simulation yet", page)
+        self.assertIn('href="/simulations/create/"', page)
+
+    def test_filters_and_sorts_as_the_api_does(self) -> None:
+        for number, name in enumerate(("b tide", "a tide", "storm")):
+            self.simulation(name=name, start_date=f"2026-06-0{number + 1}")
+        for query in (
+            "q=TIDE&sort=name",
+            "active_on=2026-06-02",
+            "overlaps=2026-01-01/2026-06-01",
+            "sort=-name",
+        ):
+            with self.subTest(query):
+                items = self.call("GET", f"/api/simulations?{query}").json()["items"]
+                self.assertEqual(names(self.page(f"{LIST}?{query}")), [item["name"] for item in items])
+
+    def test_fields_that_a_browser_sends_empty_count_as_not_sent(self) -> None:
+        self.simulation(name="one")
+        page = self.page(f"{LIST}?q=&active_on=&overlaps=&sort=&cursor=")
+        self.assertEqual(names(page), ["one"])
+
+    def test_what_is_no_filter_is_passed_over(self) -> None:
+        self.simulation(name="one")
+        self.assertEqual(names(self.page(f"{LIST}?utm_source=mail")), ["one"])
+
+    def test_a_bad_filter_shows_the_apis_message_at_its_field_and_keeps_what_was_typed(self) -> None:
+        self.simulation()
+        for field, value in (
+            ("active_on", "soon"),
+            ("active_on", "2026-02-30"),
+            ("start_date__gte", "1"),
+            ("overlaps", "2026-02-01/2026-01-01"),
+            ("created_at__gte", "2026-01-01"),
+            ("q", "x" * 301),
+        ):
+            with self.subTest(field, value=value):
+                errors = self.call("GET", f"/api/simulations?{field}={value}").json()["errors"]
+                page = self.page(f"{LIST}?{field}={value}")
+                self.assert_error_at(page, field, errors[0]["detail"])
+                self.assertIn(f'value="{value}"', page)
+                self.assertEqual(names(page), [])
+
+    def test_a_nul_character_and_an_unknown_order_are_errors_of_their_fields(self) -> None:
+        self.assert_error_at(self.page(f"{LIST}?q=%00"), "q", "must not contain the NUL character")
+        self.assertIn("must be one of", self.page(f"{LIST}?sort=owner"))
+
+    def test_a_filter_that_is_folded_away_is_seen_when_it_is_used(self) -> None:
+        self.assertNotIn("<details open>", self.page(f"{LIST}?q=x&active_on=2026-01-01&sort=name"))
+        self.assertIn("<details open>", self.page(f"{LIST}?overlaps=x"))
+
+    def test_goes_on_page_by_page_and_back_to_the_first(self) -> None:
+        self.fill(120)
+        seen, path = [], f"{LIST}?q=run&sort=name"
+        while path:
+            page = self.page(path)
+            seen.append(names(page))
+            following = re.search(r'href="([^"]*)" rel="next"', page)
+            path = f"{LIST}{unescape(following[1])}" if following else ""
+        self.assertEqual([len(rows) for rows in seen], [50, 50, 20])
+        self.assertEqual(list(chain(*seen)), [f"run {n:03}" for n in range(120)])
+        self.assertInHTML('<a href="/simulations/?sort=name&amp;q=run">First page</a>', page)
+
+    def test_a_page_that_cannot_be_found_leads_to_the_first_with_a_message(self) -> None:
+        self.fill(60)
+        cursor = re.search(r"cursor=([^&\"]+)", self.page(LIST))
+        assert cursor is not None
+        for query in ("q=run&cursor=x", f"q=run&cursor={cursor[1]}", "q=run&cursor=%00"):
+            with self.subTest(query):
+                response = self.client.get(f"{LIST}?{query}", follow=True)
+                self.assertEqual(response.redirect_chain, [(f"{LIST}?q=run", 302)])
+                self.assertIn("cannot be found again", response.content.decode())
+
+    def test_heads_sort_and_turn_the_order_round(self) -> None:
+        page = self.page(f"{LIST}?q=x&sort=name")
+        self.assertNotIn('<th scope="col"', page)  # nothing to sort
+        self.simulation(name="x")
+        page = self.page(f"{LIST}?q=x&sort=name")
+        self.assertInHTML(
+            '<th scope="col" aria-sort="ascending"><a href="?sort=-name&amp;q=x">Name</a></th>', page
+        )
+        self.assertInHTML('<th scope="col"><a href="?sort=end_date&amp;q=x">Last day</a></th>', page)
+        self.assertIn('aria-sort="descending"', self.page(LIST))
+
+    def test_takes_as_many_queries_for_many_as_for_one(self) -> None:
+        self.fill(1)
+        with self.assertNumQueries(3):  # session, user, page
+            self.page(LIST)
+        self.fill(200)
+        with self.assertNumQueries(3):
+            self.page(LIST)
+
+    def test_stays_small_with_the_longest_names_and_filters(self) -> None:
+        for name in (LONGEST, "'" * 300, "e\u0301" * 150):
+            with self.subTest(name[:2]):
+                Simulation.objects.all().delete()
+                self.fill(51, name=name)
+                self.page(LIST)
+                page = self.client.get(LIST, {"q": name, "name": name})
+                self.assertEqual(len(names(self.text(page, 200))), 50)
+
+    def test_downloads_what_the_filters_keep(self) -> None:
+        self.simulation(name="=tide")
+        self.simulation(name="storm")
+        self.simulation(self.bob, name="=tide")
+        self.assertIn('href="/simulations/download/?q=tide"', self.page(f"{LIST}?q=tide"))
+        response = self.client.get(f"{LIST}download/?q=tide")
+        lines = response.getvalue().decode().splitlines()
+        self.assertEqual(lines[0], "id,name,start_date,end_date,created_at,updated_at")
+        self.assertEqual([line.split(",")[1] for line in lines[1:]], ["'=tide"])
+        self.assertIn("attachment", response["Content-Disposition"])
+
+    def test_a_download_with_a_bad_filter_shows_the_message_on_the_list(self) -> None:
+        response = self.client.get(f"{LIST}download/?active_on=soon", follow=True)
+        self.assert_error_at(self.text(response, 200), "active_on", "must be a date as YYYY-MM-DD")
+
+    def test_shows_dates_of_any_year(self) -> None:
+        self.simulation(start_date="0001-01-01", end_date="9999-12-31")
+        page = self.page(LIST)
+        self.assertIn("0001-01-01", page)
+        self.assertIn("9999-12-31", page)
+
+
+class LatestFirstTests(PageTestCase):
+    def test_the_newest_comes_first(self) -> None:
+        old = self.simulation(name="old")
+        Simulation.objects.filter(pk=old.pk).update(created_at=old.created_at - timedelta(1))
+        self.simulation(name="new")
+        self.assertEqual(names(self.page(LIST)), ["new", "old"])
