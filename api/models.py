@@ -58,6 +58,18 @@ class KeptAnswer(models.Model):
         return self.key
 
 
+class KeptUpload(models.Model):
+    """A file that somebody has looked at, and not yet said yes to; the next one takes its place."""
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    token = models.CharField(max_length=ID_LENGTH, default=random_id)
+    content = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.token
+
+
 def owned_indexes(*sort_keys: str) -> list[models.Index]:
     """Return the indexes of the admin, and of one owner's list sorted by a time or one of the keys."""
     keys = ("created_at", "updated_at", *sort_keys)

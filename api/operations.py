@@ -22,7 +22,7 @@ from api.problem_types import READ_ONLY_KEY
 from api.problems import Problem
 from api.queries import check_query
 from api.requests import ApiRequest
-from api.rows import CSV, NDJSON, read_csv, read_ndjson
+from api.rows import CSV, NDJSON, read_csv_of, read_ndjson
 from api.schemas import Bulk, Patch
 
 Run = Callable[..., HttpResponseBase]
@@ -112,9 +112,7 @@ def body_reader(operation: Operation) -> BodyReader | None:
     if schema is None:
         return None
     if issubclass(schema, Bulk):
-        fields = schema.item_schema().model_fields
-        typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
-        csv = partial(read_csv, fields=tuple(fields), typed=typed)
+        csv = read_csv_of(schema.item_schema())
         return BodyReader({JSON: parse_json, CSV: csv, NDJSON: read_ndjson}, limit=10 * MEBIBYTE)
     if issubclass(schema, Patch):
         return BodyReader({JSON: parse_json, MERGE_PATCH: parse_json})

@@ -2,17 +2,18 @@
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from io import StringIO
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import orjson
 
 from api.bodies import parse_json
 from api.problems import Problem, invalid
-from api.schemas import BULK_ROWS, Unreadable
+from api.schemas import BULK_ROWS, In, Unreadable
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -47,24 +48,36 @@ def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> d
     The cells of `typed` fields hold numbers and truth values as JSON writes them, all others hold text.
     Raises a 422 problem for a header that lacks one of the fields, or has a column that is none.
     """
-    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    rows = _rows(reader)
+    rows = (row for _, row in _rows(text))
     header = _checked(next(rows, []), fields)
     return {"items": [_record(header, row, typed) for row in islice(rows, BULK_ROWS + 1)]}
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | Unreadable]:
+def read_csv_of(item: type[In]) -> Callable[[str], dict[str, Any]]:
+    """Return what reads the CSV of many objects of a schema."""
+    fields = item.model_fields
+    typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
+    return partial(read_csv, fields=tuple(fields), typed=typed)
+
+
+def row_numbers(text: str) -> list[int]:
+    """Return at which row of a spreadsheet each object of a CSV stands; the header is at row 1."""
+    return [number for number, _ in islice(_rows(text), 1, BULK_ROWS + 1)]
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
     """Go through the rows that are not blank; one that breaks the format does not end the file."""
-    while True:
+    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    for number in count(1):
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Unreadable(f"is not CSV: {error}")
+            yield number, Unreadable(f"is not CSV: {error}")
         else:
             if row:
-                yield row
+                yield number, row
 
 
 def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]:

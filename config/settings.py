@@ -119,6 +119,8 @@ TEMPLATES = [
 # What a client may ask for
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20  # bytes of a body; most operations take less
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["api.uploads.CappedUploadHandler"]
 TAKES_RATE = "a number and /second, /minute, /hour or /day, as 1200/minute, or off"
 RATE_LIMIT = setting(read_rate, "RATE_LIMIT", Rate(1200, 60), TAKES_RATE)
 RATE_LIMIT_ANONYMOUS = setting(read_rate, "RATE_LIMIT_ANONYMOUS", Rate(60, 60), TAKES_RATE)

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from simulations import views
+from simulations import uploads, views
 
 app_name = "simulations"
 urlpatterns = [
     path("", views.show_list, name="list"),
+    path("upload/", uploads.upload, name="upload"),
+    path("upload/confirm/", uploads.confirm, name="confirm"),
     path("download/", views.download, name="download"),
     path("create/", views.create, name="create"),
     path("<str:id>/", views.detail, name="detail"),

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from api.idempotency import forget_expired
-from api.models import KeptAnswer
+from api.models import KeptAnswer, KeptUpload
 from tests.base import ApiTestCase
 
 
@@ -26,10 +26,14 @@ class ForgetAnswersTests(ApiTestCase):
     def test_deletes_what_has_expired_and_nothing_else(self) -> None:
         for key, hours in (("new", 0), ("young", 23), ("old", 25), ("older", 2500)):
             self.keep(key, hours)
+        for user, hours in ((self.alice, 23), (self.bob, 25)):
+            time = timezone.now() - timedelta(hours=hours)
+            KeptUpload.objects.create(owner=user, content=b"", created_at=time)
         out = StringIO()
         call_command("forget_answers", stdout=out)
-        self.assertEqual(out.getvalue(), "Deleted 2 kept answers.\n")
+        self.assertEqual(out.getvalue(), "Deleted 2 kept answers.\nDeleted 1 unconfirmed uploads.\n")
         self.assertEqual(set(KeptAnswer.objects.values_list("key", flat=True)), {"new", "young"})
+        self.assertEqual(KeptUpload.objects.get().owner, self.alice)
 
     def test_takes_a_batch_at_a_time(self) -> None:
         for number in range(5):

@@ -1,17 +1,19 @@
-"""Tidies up after safe retries."""
+"""Tidies up after safe retries, and after uploads that were never confirmed."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from api.idempotency import forget_expired
+from api.uploads import forget_unconfirmed
 
 
 class Command(BaseCommand):
     """Deletes what requests delete along the way, of owners who send no more requests too."""
 
-    help = "Delete the answers that were kept for retries longer than 24 hours; run it daily."
+    help = "Delete what was kept longer than 24 hours, for retries or until confirmed; run it daily."
 
     def handle(self, **options: Any) -> None:
-        """Delete them, a thousand at a time, and say how many there were."""
+        """Delete it, and say how much it was."""
         self.stdout.write(f"Deleted {forget_expired()} kept answers.")
+        self.stdout.write(f"Deleted {forget_unconfirmed()} unconfirmed uploads.")

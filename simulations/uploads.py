@@ -1,0 +1,63 @@
+"""The pages on which people upload simulations: choose a file, look what is in it, say yes."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.requests import SignedInRequest
+from api.bulk import create_all
+from api.problems import LISTED_ERRORS
+from api.rows import read_csv_of
+from api.schemas import Bulk
+from api.uploads import UploadForm, keep, take
+from simulations.models import Simulation
+from simulations.schemas import SimulationIn
+
+FIRST_ROWS = 10
+
+
+class SimulationUploadForm(UploadForm):
+    """Takes the CSV that bulk create takes."""
+
+    schema = Bulk[SimulationIn]
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: SignedInRequest) -> HttpResponse:
+    """Take a file, and show what would come of it; nothing is written yet."""
+    if request.method != "POST":
+        return render(request, "simulations/upload.html", {"form": SimulationUploadForm()})
+    form = SimulationUploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return render(request, "simulations/upload.html", {"form": form})
+    sheet = form.cleaned_data["file"]
+    context = {
+        "form": SimulationUploadForm(),
+        "sheet": sheet,
+        "errors": sheet.errors[:LISTED_ERRORS],
+        "first_rows": list(zip(sheet.numbers, sheet.rows, strict=True))[:FIRST_ROWS],
+        "token": None if sheet.errors else keep(request.user.pk, sheet),
+    }
+    return render(request, "simulations/upload.html", context)
+
+
+@login_required
+@require_POST
+def confirm(request: SignedInRequest) -> HttpResponse:
+    """Make the simulations of the file that was looked at; of two clicks, one makes them."""
+    with transaction.atomic():
+        text = take(request.user.pk, request.POST.get("token", ""))
+        if text is not None:
+            rows = Bulk[SimulationIn].model_validate(read_csv_of(SimulationIn)(text))
+            made = create_all(Simulation.objects.owned_by(request.user), rows)
+    if text is None:
+        messages.warning(
+            request, "That file is not waiting any more: it was taken, or another came after it."
+        )
+        return redirect("simulations:upload")
+    messages.success(request, f"{made.created} simulation{'s' if made.created > 1 else ''} created.")
+    return redirect("simulations:list")

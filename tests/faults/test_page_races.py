@@ -1,0 +1,48 @@
+"""Many clicks on one button at once, against two worker processes."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from tests.faults.service import VALID, ServiceTestCase, at_once
+
+CLICKS = 20
+ROWS = "name,start_date,end_date\ntide,2026-01-01,2026-01-02\nstorm,2026-02-01,2026-02-02\n"
+
+
+class PageRaceTests(ServiceTestCase):
+    variables = {**ServiceTestCase.variables, "SIGNUP": "open"}
+    browser: httpx.Client
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.browser = cls.launch().client
+        cls.browser.get("/accounts/sign-up/")
+        password = "correct horse battery"
+        signed_up = cls.post("/accounts/sign-up/", username="carol", password1=password, password2=password)
+        assert signed_up.status_code == 302, signed_up.text
+
+    @classmethod
+    def post(cls, path: str, files: Any = None, **data: str) -> httpx.Response:
+        token = cls.browser.cookies["csrftoken"]
+        return cls.browser.post(path, data={**data, "csrfmiddlewaretoken": token}, files=files)
+
+    def test_of_many_confirmations_of_one_upload_exactly_one_writes(self) -> None:
+        before = self.row_count()
+        page = self.post("/simulations/upload/", {"file": ("rows.csv", ROWS)}).text
+        found = re.search(r'name="token" value="(\w+)"', page)
+        assert found is not None, page
+        token = found[1]
+        answers = at_once(CLICKS, lambda _: self.post("/simulations/upload/confirm/", token=token))
+        led = Counter(answer.headers.get("Location") for answer in answers)
+        self.assertEqual(led, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
+        self.assertEqual(self.row_count(), before + 2)
+
+    def test_of_many_edits_of_one_version_exactly_one_is_saved(self) -> None:
+        created = self.post("/simulations/create/", **VALID)
+        path = f"{created.headers['Location']}edit/"
+        answers = at_once(CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"}))
+        self.assertEqual(Counter(answer.status_code for answer in answers), {302: 1, 409: CLICKS - 1})
