@@ -9,6 +9,7 @@ from django import forms
 from api.forms import SchemaForm, day_field, text_field
 from simulations.models import Simulation
 from simulations.schemas import SimulationIn, SimulationSelection
+from simulations.windows import WindowIn
 
 SORT_KEYS = {
     "name": "Name",
@@ -92,6 +93,24 @@ class FilterForm(SchemaForm):
     def more_used(self) -> bool:
         """Tell whether a field that would be folded away has a value or an error."""
         return any(field.value() or field.errors for field in self.more_fields())
+
+
+class TimelineFilterForm(FilterForm):
+    """Which simulations the timeline shows; the days have their own order."""
+
+    sort = None  # type: ignore[assignment]  # how Django takes a field away
+
+
+class WindowForm(SchemaForm):
+    """Which days the timeline shows."""
+
+    schema = WindowIn
+    read: WindowIn
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Make the fields here, as Python has no variable called `from`."""
+        super().__init__(*args, **kwargs)
+        self.fields = {"from": day_field("From"), "to": day_field("To")}
 
 
 def query_of(where: SimulationSelection, **more: Any) -> str:

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from simulations import uploads, views
+from simulations import timeline, uploads, views
 
 app_name = "simulations"
 urlpatterns = [
     path("", views.show_list, name="list"),
+    path("timeline/", timeline.show_timeline, name="timeline"),
     path("upload/", uploads.upload, name="upload"),
     path("upload/confirm/", uploads.confirm, name="confirm"),
     path("download/", views.download, name="download"),

@@ -34,7 +34,7 @@ class OnePageTests(PageTestCase):
             page = self.page(f"{LIST}{row.pk}/")
         for part in ("&lt;tide&gt;", row.pk, "2026-06-01", "2026-09-30", f"/api/simulations/{row.pk}"):
             self.assertIn(part, page)
-        for path in ('"edit/"', '"delete/"'):
+        for path in ('"edit/"', '"delete/"', '"/simulations/timeline/?from=2026-06-01&amp;to=2026-09-30"'):
             self.assertIn(path, page)
 
 

@@ -1,0 +1,197 @@
+"""The timeline: simulations as bars, or past a thousand, how many were active in each period."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.contrib.auth.decorators import login_required
+from django.db import router
+from django.db.models import Case, Count, Expression, Value, When
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.html import escape
+from django.views.decorators.http import require_safe
+
+from accounts.requests import SignedInRequest
+from api.owned import Owned
+from api.paging import planned_for_its_values
+from simulations.forms import TimelineFilterForm, WindowForm, query_of
+from simulations.models import Simulation
+from simulations.schemas import SimulationSelection
+from simulations.windows import Period, Window, periods_of, ticks_of, year_of
+
+NAMED = 100  # bars that have a line of their own, with the name and a link
+MOST = 1_000  # bars at all
+LINE = 220  # bytes of a name, where each has a line
+NAMES = 30_000  # bytes of all names, where they only show under the pointer
+LINKS = 7  # addresses on the page that repeat the filters
+WIDE = 1_000  # units that a drawing is wide; it is stretched to the page
+GAP = 12  # units between bars in one lane
+
+
+class Bar(NamedTuple):
+    """One simulation, and where its bar is, in percent of the window."""
+
+    id: str
+    name: str
+    start_date: date
+    end_date: date
+    left: float
+    width: float
+
+
+@login_required
+@require_safe
+def show_timeline(request: SignedInRequest) -> HttpResponse:
+    """Show what the filters of the list keep, over the days from `from` to `to`."""
+    form, window_form = TimelineFilterForm(request.GET), WindowForm(request.GET)
+    context: dict[str, Any] = {"form": form, "window_form": window_form}
+    if form.is_valid() and window_form.is_valid():
+        mine = Simulation.objects.owned_by(request.user)
+        window = window_form.read.window(lambda: whole(mine))
+        context |= {"query": query_of(form.read), "links": links(form.read, window)}
+        context |= drawing(mine, within(form.read, window), window)
+    return render(request, "simulations/timeline.html", context)
+
+
+def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> dict[str, Any]:
+    """Return what the page draws: lines, lanes, or columns."""
+    today = timezone.localdate()
+    context: dict[str, Any] = {
+        "window": window,
+        "ticks": [(round(window.left(tick.first), 2), tick.label) for tick in ticks_of(window)],
+        "today": round(window.left(today), 2) if window.first <= today <= window.last else None,
+        "list_query": query_of(where),
+    }
+    with planned_for_its_values(router.db_for_read(Simulation), where):
+        bars = find_bars(mine, where, window)
+        if len(bars) > MOST:
+            return {**context, "columns": columns(mine, where, window)}
+    return {**context, "lines": bars} if len(bars) <= NAMED else {**context, "lanes": Lanes(bars)}
+
+
+def whole(mine: Owned[Simulation]) -> Window:
+    """Return all days from the first that something begins to the last that something ends, or this year."""
+    first = mine.rows.order_by("start_date").values_list("start_date", flat=True).first()
+    last = mine.rows.order_by("-end_date").values_list("end_date", flat=True).first()
+    return Window(first, last) if first and last else year_of(timezone.localdate())
+
+
+def within(where: SimulationSelection, window: Window) -> SimulationSelection:
+    """Keep of what is selected what a window shows."""
+    return where.model_copy(
+        update={
+            "start_date__lte": min(where.start_date__lte or window.last, window.last),
+            "end_date__gte": max(where.end_date__gte or window.first, window.first),
+            "sort": "start_date",
+        }
+    )
+
+
+def links(where: SimulationSelection, window: Window) -> list[tuple[str, str]]:
+    """Return the ways to other windows: a label, and the query of the address."""
+    windows = {
+        "Earlier": window.moved(-1),
+        "Later": window.moved(1),
+        "Zoom in": window.zoomed(1 / 2),
+        "Zoom out": window.zoomed(2),
+        "Today": window.around(timezone.localdate()),
+    }
+    dated = [
+        (k, query_of(where, **{"from": w.first, "to": w.last})) for k, w in windows.items() if w != window
+    ]
+    return [*dated, ("Everything", query_of(where))]
+
+
+def find_bars(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> list[Bar]:
+    """Return the bars by their first day, or one more than there may be."""
+    rows = where.of(mine.rows).order_by("end_date", "start_date")
+    bars = []
+    for id, name, start, end in rows.values_list("id", "name", "start_date", "end_date")[: MOST + 1]:
+        left = window.left(start)
+        bars.append(Bar(id, name, start, end, round(left, 2), round(window.right(end) - left, 2)))
+    room = LINE if len(bars) <= NAMED else (NAMES - LINKS * len(query_of(where))) // len(bars)
+    return sorted((bar._replace(name=cut(bar.name, room)) for bar in bars), key=lambda bar: bar.start_date)
+
+
+def cut(text: str, room: int) -> str:
+    """Return as much of a text as takes so many bytes of a page, and nothing where that says nothing."""
+    if room < 8:
+        return ""
+    if len(text) <= room and len(escape(text).encode()) <= room:
+        return text
+    text = text[:room]
+    while len(escape(text).encode()) > room - len("…".encode()):
+        text = text[:-1]
+    return f"{text}…"
+
+
+class Lanes:
+    """Many bars in few lines: each in the first lane where there is room for it."""
+
+    def __init__(self, bars: list[Bar]) -> None:
+        """Find a lane for each bar; they come by their first day."""
+        ends: list[int] = []
+        placed = []
+        for bar in bars:
+            left, width = round(bar.left * WIDE / 100), round(bar.width * WIDE / 100)
+            lane = next((n for n, end in enumerate(ends) if end + GAP <= left), len(ends))
+            ends[lane : lane + 1] = [left + width]
+            placed.append((left, lane, width, bar.name))
+        self.step = max(4, min(10, 600 // len(ends)))
+        self.thick = self.step - 2
+        self.height = self.step * len(ends)
+        half = self.step // 2
+        self.bars = [(f"M{x} {lane * self.step + half}h{width}", name) for x, lane, width, name in placed]
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+
+class Column(NamedTuple):
+    """How many were active in a period, and where its column is, in percent of the drawing."""
+
+    label: str
+    number: int
+    left: float
+    width: float
+    top: float
+    height: float
+
+
+def columns(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> list[Column]:
+    """Count what was active in each period, in one query that returns no row of a simulation."""
+    periods = periods_of(window)
+    firsts = [period.first for period in periods]
+    groups = (
+        where.of(mine.rows)
+        .order_by()
+        .values(begun=period_at("start_date", firsts), over=period_at("end_date", firsts))
+        .annotate(number=Count("*"))
+    )
+    numbers = [0] * len(periods)
+    for group in groups:
+        for place in range(group["begun"], group["over"] + 1):
+            numbers[place] += group["number"]
+    most = max(*numbers, 1)
+    return [column(window, p, n, n * 100 / most) for p, n in zip(periods, numbers, strict=True)]
+
+
+def column(window: Window, period: Period, number: int, height: float) -> Column:
+    """Place the column of a period."""
+    left = window.left(period.first)
+    width = window.right(period.last) - left
+    return Column(period.label, number, *(round(n, 2) for n in (left, width, 100 - height, height)))
+
+
+def period_at(field: str, firsts: list[date], low: int = 0, high: int | None = None) -> Expression:
+    """Return the number of the period in which a day is; one before them all counts as in the first.
+
+    A tree of comparisons: a row takes seven of them, not a hundred.
+    """
+    high = len(firsts) if high is None else high
+    if high - low == 1:
+        return Value(low)
+    middle = (low + high) // 2
+    earlier = When(**{f"{field}__lt": firsts[middle]}, then=period_at(field, firsts, low, middle))
+    return Case(earlier, default=period_at(field, firsts, middle, high))
