@@ -99,6 +99,7 @@ class TimelineFilterForm(FilterForm):
     """Which simulations the timeline shows; the days have their own order."""
 
     sort = None  # type: ignore[assignment]  # how Django takes a field away
+    shown = ("q",)
 
 
 class WindowForm(SchemaForm):

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.db import router
-from django.db.models import Case, Count, Expression, Value, When
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,17 +15,21 @@ from accounts.requests import SignedInRequest
 from api.owned import Owned
 from api.paging import planned_for_its_values
 from simulations.forms import TimelineFilterForm, WindowForm, query_of
+from simulations.histogram import columns
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
-from simulations.windows import Period, Window, periods_of, ticks_of, year_of
+from simulations.windows import Window, ticks_of, year_of
 
 NAMED = 100  # bars that have a line of their own, with the name and a link
 MOST = 1_000  # bars at all
-LINE = 220  # bytes of a name, where each has a line
-NAMES = 30_000  # bytes of all names, where they only show under the pointer
-LINKS = 7  # addresses on the page that repeat the filters
+NAMES = 30_000  # bytes of all names
+LINKS = 8  # addresses on the page that repeat the filters
+SHORT_NAME, LONG_NAME = 60, 120  # bytes of a name, where each has a line
 WIDE = 1_000  # units that a drawing is wide; it is stretched to the page
 GAP = 12  # units between bars in one lane
+
+
+Row = tuple[str, str, date, date]
 
 
 class Bar(NamedTuple):
@@ -64,9 +67,11 @@ def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window)
         "list_query": query_of(where),
     }
     with planned_for_its_values(router.db_for_read(Simulation), where):
-        bars = find_bars(mine, where, window)
-        if len(bars) > MOST:
-            return {**context, "columns": columns(mine, where, window)}
+        rows = find_rows(mine, where)
+        if len(rows) > MOST:
+            counted = columns(mine, where, window)
+            return {**context, "columns": counted, "most": max(column.number for column in counted)}
+    bars = bars_of(rows, where, window)
     return {**context, "lines": bars} if len(bars) <= NAMED else {**context, "lanes": Lanes(bars)}
 
 
@@ -103,15 +108,22 @@ def links(where: SimulationSelection, window: Window) -> list[tuple[str, str]]:
     return [*dated, ("Everything", query_of(where))]
 
 
-def find_bars(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> list[Bar]:
-    """Return the bars by their first day, or one more than there may be."""
-    rows = where.of(mine.rows).order_by("end_date", "start_date")
+def find_rows(mine: Owned[Simulation], where: SimulationSelection) -> list[Row]:
+    """Return what there is to draw, or one more than there may be bars."""
+    rows = where.of(mine.rows).order_by("end_date", "start_date")  # a range of the index `simulation_days`
+    return list(rows.values_list("id", "name", "start_date", "end_date")[: MOST + 1])
+
+
+def bars_of(rows: list[Row], where: SimulationSelection, window: Window) -> list[Bar]:
+    """Place the bars, by their first day, and cut the names to what the page has room for."""
+    room = (NAMES - LINKS * len(query_of(where))) // max(len(rows), 1)
+    if len(rows) <= NAMED:
+        room = min(max(room, SHORT_NAME), LONG_NAME)
     bars = []
-    for id, name, start, end in rows.values_list("id", "name", "start_date", "end_date")[: MOST + 1]:
+    for id, name, start, end in sorted(rows, key=lambda row: row[2]):
         left = window.left(start)
-        bars.append(Bar(id, name, start, end, round(left, 2), round(window.right(end) - left, 2)))
-    room = LINE if len(bars) <= NAMED else (NAMES - LINKS * len(query_of(where))) // len(bars)
-    return sorted((bar._replace(name=cut(bar.name, room)) for bar in bars), key=lambda bar: bar.start_date)
+        bars.append(Bar(id, cut(name, room), start, end, round(left, 2), round(window.right(end) - left, 2)))
+    return bars
 
 
 def cut(text: str, room: int) -> str:
@@ -146,52 +158,3 @@ class Lanes:
 
     def __len__(self) -> int:
         return len(self.bars)
-
-
-class Column(NamedTuple):
-    """How many were active in a period, and where its column is, in percent of the drawing."""
-
-    label: str
-    number: int
-    left: float
-    width: float
-    top: float
-    height: float
-
-
-def columns(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> list[Column]:
-    """Count what was active in each period, in one query that returns no row of a simulation."""
-    periods = periods_of(window)
-    firsts = [period.first for period in periods]
-    groups = (
-        where.of(mine.rows)
-        .order_by()
-        .values(begun=period_at("start_date", firsts), over=period_at("end_date", firsts))
-        .annotate(number=Count("*"))
-    )
-    numbers = [0] * len(periods)
-    for group in groups:
-        for place in range(group["begun"], group["over"] + 1):
-            numbers[place] += group["number"]
-    most = max(*numbers, 1)
-    return [column(window, p, n, n * 100 / most) for p, n in zip(periods, numbers, strict=True)]
-
-
-def column(window: Window, period: Period, number: int, height: float) -> Column:
-    """Place the column of a period."""
-    left = window.left(period.first)
-    width = window.right(period.last) - left
-    return Column(period.label, number, *(round(n, 2) for n in (left, width, 100 - height, height)))
-
-
-def period_at(field: str, firsts: list[date], low: int = 0, high: int | None = None) -> Expression:
-    """Return the number of the period in which a day is; one before them all counts as in the first.
-
-    A tree of comparisons: a row takes seven of them, not a hundred.
-    """
-    high = len(firsts) if high is None else high
-    if high - low == 1:
-        return Value(low)
-    middle = (low + high) // 2
-    earlier = When(**{f"{field}__lt": firsts[middle]}, then=period_at(field, firsts, low, middle))
-    return Case(earlier, default=period_at(field, firsts, middle, high))

@@ -65,7 +65,7 @@ class LinesTests(TimelineTestCase):
         self.assertInHTML(
             f'<tr><th scope="row"><a href="../{row.pk}/">&lt;tide&gt;</a></th>'
             '<td>2026-01-03 to 2026-01-06</td><td><svg aria-hidden="true"><use href="#grid"/>'
-            '<rect x="20.0%" width="40.0%" y="4" height="12" rx="2"/></svg></td></tr>',
+            '<rect x="20.0%" width="40.0%" y="14" height="12" rx="2"/></svg></td></tr>',
             page,
         )
 
@@ -175,12 +175,10 @@ class ManyTests(TimelineTestCase):
             for (_, end), (begin, _) in pairwise(bars):
                 self.assertLess(end, begin)
 
-    def test_what_shares_lanes_is_a_table_on_the_list(self) -> None:
+    def test_the_list_shows_the_same_as_a_table(self) -> None:
         self.fill(101)
         self.simulation(name="tide of another year", start_date="2020-01-01", end_date="2020-01-01")
-        found = re.search(
-            r'href="(/simulations/\?[^"]*)">all of them as a table', self.page(f"{YEAR}&q=tide")
-        )
+        found = re.search(r'href="(/simulations/\?[^"]*)">As a list<', self.page(f"{YEAR}&q=tide"))
         assert found is not None
         page = self.page(unescape(found[1]))
         self.assertEqual(len(self.lines(page)), 50)
