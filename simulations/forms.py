@@ -79,12 +79,12 @@ class FilterForm(SchemaForm):
         required=False, label="Sort by", widget=forms.Select(choices=[("", "Newest first"), *SORTS])
     )
 
-    shown = ("q", "active_on", "start_date__gte", "end_date__lte", "sort")
+    shown: tuple[str, ...] = ("q", "active_on", "start_date__gte", "end_date__lte", "sort")
     """The fields that are not folded away."""
 
     def first_fields(self) -> list[forms.BoundField]:
         """Return the fields that are always seen."""
-        return [self[name] for name in self.shown if name in self.fields]
+        return [self[name] for name in self.shown]
 
     def more_fields(self) -> list[forms.BoundField]:
         """Return the fields that are folded away."""

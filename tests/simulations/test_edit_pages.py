@@ -25,6 +25,7 @@ class OnePageTests(PageTestCase):
                     self.assertNotIn("secret", self.page(path, 404))
                     if path.endswith(("/edit/", "/delete/")):
                         self.assertNotIn("secret", self.post(path, {**VALID, "version": 1}, 404))
+                        self.post(path, {}, 404)
         theirs.refresh_from_db()
         self.assertEqual((theirs.name, theirs.version), ("secret", 1))
 
