@@ -8,7 +8,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import SignedInRequest
-from api.bulk import create_all
 from api.problems import LISTED_ERRORS
 from api.rows import read_csv_of
 from api.schemas import Bulk
@@ -53,11 +52,11 @@ def confirm(request: SignedInRequest) -> HttpResponse:
         text = take(request.user.pk, request.POST.get("token", ""))
         if text is not None:
             rows = Bulk[SimulationIn].model_validate(read_csv_of(SimulationIn)(text))
-            made = create_all(Simulation.objects.owned_by(request.user), rows)
+            made = len(Simulation.objects.owned_by(request.user).add_all(rows.items))
     if text is None:
         messages.warning(
             request, "That file is not waiting any more: it was taken, or another came after it."
         )
         return redirect("simulations:upload")
-    messages.success(request, f"{made.created} simulation{'s' if made.created > 1 else ''} created.")
+    messages.success(request, f"{made} simulation{'s' if made > 1 else ''} created.")
     return redirect("simulations:list")

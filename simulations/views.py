@@ -61,8 +61,8 @@ def heads(where: SimulationSelection) -> list[Head]:
     """Return the heads of the columns; the one that sorts turns the order round."""
     heads = []
     for key in COLUMNS:
-        ascending = where.sort == key
-        direction = ("descending" if where.descending else "ascending") if where.key == key else ""
+        ascending, descending = where.sort == key, where.sort == f"-{key}"
+        direction = "ascending" if ascending else "descending" if descending else ""
         heads.append(Head(SORT_KEYS[key], query_of(where, sort=f"-{key}" if ascending else key), direction))
     return heads
 

@@ -25,7 +25,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("api", "0001_initial"),
+        ("api", "0002_kept_upload"),
         ("admin", "0003_logentry_add_action_flag_choices"),
     ]
 
