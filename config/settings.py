@@ -129,7 +129,7 @@ REQUIRE_IF_MATCH = setting(env.bool, "REQUIRE_IF_MATCH", False, "true or false")
 # People
 
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "keys", "home"
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "simulations:list", "home"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")

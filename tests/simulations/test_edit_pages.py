@@ -95,7 +95,7 @@ class EditPageTests(PageTestCase):
         self.assertInHTML('<input type="hidden" name="version" value="1">', page)
 
     def test_saves_a_change_and_raises_the_version(self) -> None:
-        with self.assertNumQueries(6):  # session, user, row as it is; the change in its savepoint
+        with self.assertNumQueries(7):  # session, user, row as it is; the change and its entry in a savepoint
             self.edit(302, name="new")
         self.assertEqual(self.saved(), ("new", 2))
 
