@@ -257,16 +257,19 @@ class QueriesTests(TimelineTestCase):
         return len(queries)
 
     def test_takes_as_many_queries_for_a_thousand_as_for_one(self) -> None:
-        setting = 3 if connection.vendor == "postgresql" else 0  # one plan for these values, in a savepoint
-        for number in (1, 99, 900):
+        taken = []
+        for number in (1, 99, 900):  # a line, lines, lanes
             self.fill(number)
-            with self.assertNumQueries(3 + setting):  # session, user, bars
-                self.page(YEAR)
-            with self.assertNumQueries(5 + setting):  # and the first and the last day
-                self.page(TIMELINE)
+            taken.append((self.queries(YEAR), self.queries(TIMELINE)))
+        self.assertEqual(len(set(taken)), 1, taken)
+        dated, whole = taken[0]
+        setting = (
+            3 if connection.vendor == "postgresql" else 0
+        )  # at most: a plan for these values, in a savepoint
+        self.assertLessEqual(dated, 3 + setting)  # session, user, bars
+        self.assertEqual(whole, dated + 2)  # the first and the last day
         self.fill(1000)
-        with self.assertNumQueries(4 + setting):
-            self.page(YEAR)
+        self.assertEqual(self.queries(YEAR), dated + 1)  # the counts
 
 
 class PeriodTests(TimelineTestCase):
