@@ -117,7 +117,8 @@ class Document(OpenAPISchema):
     def rows_as_text(self, schema: JsonObject, media_type: str) -> JsonObject:
         """Return the body of a bulk create in a format whose rows no schema tells: an example does."""
         rows = examples.value(schema, self.schemas)["items"]
-        text = b"".join(WRITERS[media_type](rows, list(rows[0]))).decode()
+        part = [list(row.values()) for row in rows]
+        text = b"".join(WRITERS[media_type]([part], list(rows[0]))).decode()
         return {"schema": {"type": "string", "minLength": 1}, "example": text}
 
     def answers(self, success: JsonObject, traits: Traits) -> JsonObject:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from api.bodies import parse_json
+from api.compiled import Row
 from api.problems import Problem, invalid
 from api.schemas import BULK_ROWS, In, Unreadable
 
@@ -116,22 +117,25 @@ def _typed(cell: str) -> Any:
         return cell
 
 
-def write_ndjson(rows: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield each row as a line of JSON."""
+def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield the rows of each part as lines of JSON."""
     option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return (orjson.dumps(row, option=option) for row in rows)
+    for rows in parts:
+        yield b"".join(orjson.dumps(dict(zip(fields, row, strict=True)), option=option) for row in rows)
 
 
-def write_csv(rows: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield a header, then each row, safe to open in a spreadsheet."""
+def write_csv(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield a header and the rows of each part, safe to open in a spreadsheet."""
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(fields)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in fields])
-        if out.tell() > 2**16:
-            yield _take(out)
-    yield _take(out)
+    for rows in parts:
+        # By columns, because all values of one are of a kind, and most kinds are written as they are.
+        columns = [_cells(column) for column in zip(*rows, strict=True)]
+        writer.writerows(zip(*columns, strict=True))
+        yield _take(out)
+    if out.tell():
+        yield _take(out)
 
 
 def _take(out: StringIO) -> bytes:
@@ -141,11 +145,14 @@ def _take(out: StringIO) -> bytes:
     return text.encode()
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_RISKY) else value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return value
+def _cells(column: Sequence[Any]) -> Sequence[Any]:
+    kind = type(next((value for value in column if value is not None), None))
+    write = _CELLS.get(kind)
+    return column if write is None else [None if value is None else write(value) for value in column]
+
+
+_CELLS: dict[type, Callable[[Any], str]] = {
+    str: lambda value: f"'{value}" if value.startswith(_RISKY) else value,
+    bool: lambda value: "true" if value else "false",
+    datetime: lambda value: value.isoformat().replace("+00:00", "Z"),
+}

@@ -49,6 +49,7 @@ ROWS = 100_000
 CONNECTIONS = 16
 TARGETS = 2_000  # rows that are asked for, of all owners
 WARM_UP = 1  # seconds
+MARKS = "<!-- measured -->", "<!-- /measured -->"  # what stands between them is written anew
 SCRIPT = Path(__file__).parent / "wrk/drive.lua"
 
 RESTORE = f"""
@@ -155,7 +156,9 @@ def main() -> None:
         version = connection.info.parameter_status("server_version") or ""
     report = page(results, options, version)
     if options.write:
-        options.write.write_text(report)
+        written = options.write.read_text()
+        begin, end = (written.index(mark) for mark in MARKS)
+        options.write.write_text(f"{written[: begin + len(MARKS[0])]}\n\n{report}\n{written[end:]}")
     sys.stdout.write(tables(results) + "\n")
 
 
@@ -196,7 +199,7 @@ def read_options() -> Namespace:
     chosen(parser, "--contenders", CONTENDERS)
     chosen(parser, "--operations", OPERATIONS)
     parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page docs/benchmarks.md too")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this page too")
     return parser.parse_args()
 
 

@@ -19,11 +19,6 @@ HEAD = """\
 """
 
 PAGE = """\
-# Benchmarks
-
-What `make bench` measured last; `benchmarks/README.md` says how, and `benchmarks/bench.py` begins with the
-rules that make it fair. Only the ratios travel to another machine.
-
 ```sh
 make bench ARGS="{arguments}"
 ```
@@ -32,9 +27,6 @@ make bench ARGS="{arguments}"
 - {processor}, {cores} cores, {memory} GiB; load by other programs before the start: {load:.1f}
 - {system}, PostgreSQL {postgres}, Python {python}
 - {packages}
-
-CPU is that of all of the server's processes, for one request. The ratios are to Goatfish: of requests/s, over
-1 is faster than Goatfish; of CPU, over 1 takes more than Goatfish.
 
 {tables}
 """

@@ -4,19 +4,22 @@ A thousand owners have them, and the first of these a tenth of all. Requests go 
 one at a time; what is printed is the median in milliseconds, as a client on the same machine sees it.
 """
 
+import csv
 import http.client
 import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
 from statistics import median
 from urllib.parse import quote, urlsplit
 
+import django
 import orjson
+from django.db.backends.postgresql.psycopg_any import register_tzloader
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import TABLE, Connection, connect, database, fill, key_of, service_environment
@@ -68,7 +71,8 @@ def main() -> None:
         fill(connection, options.rows, owners, options.rows // 10)
         size = connection.execute(f"SELECT pg_size_pretty(pg_total_relation_size('{TABLE}'))").fetchone()
         print_row(f"fill of {options.rows:,} rows, {size[0] if size else '?'}", time.monotonic() - begun, "s")
-        os.environ.update(service_environment(url))  # for the code that makes cursors
+        os.environ.update(service_environment(url), DJANGO_SETTINGS_MODULE="config.settings")
+        django.setup()
         with serving(CONTENDERS[0], url) as (address, server):
             measure_requests(address, connection, options.requests, owners)
             measure_streams(address, server)
@@ -100,6 +104,9 @@ def send_next(client: Client, ids: Iterator[str]) -> None:
 
 def measure_streams(address: str, server: int) -> None:
     """Print how long the large owner's export and bulk creates take, and what memory the server has then."""
+    begun = time.monotonic()
+    loop_over_instances()
+    print_row("the export in CSV by a loop over model instances", time.monotonic() - begun, "s")
     client = Client(address, LARGE)
     print_row("memory of the server before", memory(tree(server)) / 2**20, "MiB")
     for format in ("csv", "ndjson"):
@@ -111,6 +118,21 @@ def measure_streams(address: str, server: int) -> None:
         body = {"items": [PAYLOAD] * rows}
         print_median(f"bulk of {rows:,}", 3, partial(client.send, "/bulk", "POST", body))
         print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+
+
+def loop_over_instances() -> None:
+    """Write the large owner's CSV as it is commonly written, which the export is compared with."""
+    from django.db import connection
+
+    from simulations.models import Simulation
+
+    fields = ["id", "name", "start_date", "end_date", "created_at", "updated_at"]
+    connection.ensure_connection()
+    register_tzloader(UTC, connection.connection)  # Django's own, which the service replaces
+    with open(os.devnull, "w", newline="") as file:
+        writer = csv.writer(file)
+        for row in Simulation.objects.filter(owner=LARGE).order_by("-created_at", "-id").iterator():
+            writer.writerow([getattr(row, field) for field in fields])
 
 
 def ids_of(connection: Connection, owner: int, number: int) -> Iterator[str]:
@@ -134,10 +156,6 @@ def page_path(connection: Connection, owner: int, number: int) -> str | None:
 
 def cursor_after(owner: int, created_at: datetime, id: str) -> str:
     """Return the service's own cursor of an owner's plain list."""
-    import django
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    django.setup()
     from api.paging import Cursors
     from simulations.schemas import SimulationSelection
 
