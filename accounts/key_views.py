@@ -1,9 +1,10 @@
 """The pages on which users look after their own API keys."""
 
 from django.contrib import messages
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import transaction
+from django.db import router, transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -11,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet
 from accounts.requests import SignedInRequest
+from api import history
 
 KEYS_ON_A_PAGE = 50
 CLOSED_KEYS = 20
@@ -33,6 +35,7 @@ def new_key(request: SignedInRequest) -> HttpResponse:
         return render(request, "accounts/form.html", context)
     with transaction.atomic():
         record, key = ApiKey.issue(request.user, **form.cleaned_data)
+        note(request, record, ADDITION)
         return render(request, "keys/issued.html", {"record": record, "key": key})
 
 
@@ -43,7 +46,9 @@ def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
     form = RenameKeyForm(request.POST or None, instance=record)
     if not form.is_valid():
         return show(request, record, form, RotateKeyForm())
-    keys(request).filter(pk=pk).update(**form.cleaned_data)
+    with transaction.atomic():
+        keys(request).filter(pk=pk).update(**form.cleaned_data)
+        note(request, record, CHANGE, *form.cleaned_data)
     messages.success(request, "The key was renamed.")
     return redirect("key", pk)
 
@@ -60,6 +65,8 @@ def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return show(request, record, RenameKeyForm(instance=record), form)
     new, key = record.rotate(form.cleaned_data["grace"])
+    note(request, record, CHANGE, "expires_at", "revoked_at", also=f"Rotated to: {new.prefix}")
+    note(request, new, ADDITION)
     return render(request, "keys/issued.html", {"record": new, "key": key, "old": record})
 
 
@@ -69,7 +76,9 @@ def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("key", pk)
     record = get_object_or_404(keys(request), pk=pk)
-    keys(request).filter(pk=pk).revoke()
+    with transaction.atomic():
+        if keys(request).filter(pk=pk).revoke():
+            note(request, record, CHANGE, "revoked_at")
     messages.success(request, f"The key {record} was revoked.")
     return redirect("keys")
 
@@ -77,6 +86,11 @@ def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
 def keys(request: SignedInRequest) -> ApiKeyQuerySet:
     """Return the keys of whoever is signed in."""
     return ApiKey.objects.owned_by(request.user)
+
+
+def note(request: SignedInRequest, key: ApiKey, action: int, *fields: str, also: str = "") -> None:
+    """Make an entry in the admin's log, in the transaction of the write."""
+    history.record(router.db_for_write(ApiKey), request.user.pk, "", key, action, fields, also)
 
 
 def show(

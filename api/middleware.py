@@ -8,7 +8,6 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
-from django.utils.cache import patch_vary_headers
 
 from api.bodies import drain, read_chunked
 from api.problems import PROBLEM_JSON, Problem, problem_for_response, unreadable_header
@@ -36,7 +35,7 @@ class ApiMiddleware:
             response[name] = value
         if getattr(request, "auth", None) is not None:
             response["Cache-Control"] = "private, no-cache"
-            patch_vary_headers(response, ["X-API-Key"])
+            response["Vary"] = "X-API-Key"
         if isinstance(response, HttpResponse) and response.status_code != 204:
             response["Content-Length"] = str(len(response.content))
         return response

@@ -57,10 +57,12 @@ def at_version(version: str) -> IfMatch:
 
 def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
     """Tell whether the client has this version already; a value that cannot be read is passed over."""
-    tags = _read(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    header = request.META.get("HTTP_IF_NONE_MATCH")
+    tags = _read(header) if header else None
     if tags is not None:
         return bool(tags & {"*", etag(version)})
-    since = parse_http_date_safe(request.META.get("HTTP_IF_MODIFIED_SINCE", ""))
+    header = request.META.get("HTTP_IF_MODIFIED_SINCE")
+    since = parse_http_date_safe(header) if header else None
     return since is not None and int(updated_at.timestamp()) <= since
 
 

@@ -36,7 +36,7 @@ def peer_environment(database: str, port: int) -> dict[str, str]:
 
 def gunicorn(module: str) -> Callable[[int], list[str]]:
     """Return the command for a WSGI peer: Goatfish's gunicorn.conf.py, without the access log."""
-    options = ["--workers", WORKERS, "--worker-class", "gthread", "--threads", "2", "--keep-alive", "75"]
+    options = ["--workers", WORKERS, "--worker-class", "gthread", "--threads", "8", "--keep-alive", "75"]
     options += ["--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
     return lambda port: [
         f"{PEERS}/gunicorn",

@@ -21,6 +21,7 @@ import django
 import orjson
 from django.db.backends.postgresql.psycopg_any import register_tzloader
 
+from api.ids import random_id
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import TABLE, Connection, connect, database, fill, key_of, service_environment
 from benchmarks.operations import DAY, PAYLOAD
@@ -75,7 +76,7 @@ def main() -> None:
         django.setup()
         with serving(CONTENDERS[0], url) as (address, server):
             measure_requests(address, connection, options.requests, owners)
-            measure_streams(address, server)
+            measure_streams(address, server, connection)
 
 
 def measure_requests(address: str, connection: Connection, times: int, owners: int) -> None:
@@ -102,7 +103,7 @@ def send_next(client: Client, ids: Iterator[str]) -> None:
     client.send(f"/{next(ids)}")
 
 
-def measure_streams(address: str, server: int) -> None:
+def measure_streams(address: str, server: int, connection: Connection) -> None:
     """Print how long the large owner's export and bulk creates take, and what memory the server has then."""
     begun = time.monotonic()
     loop_over_instances()
@@ -114,10 +115,21 @@ def measure_streams(address: str, server: int) -> None:
         length = client.stream(f"/export?format={format}")
         print_row(f"export, {format}, {length / 2**20:,.0f} MiB", time.monotonic() - begun, "s")
         print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+    print_median("COPY of 1,000 rows by psycopg alone", 3, partial(copy_rows, connection, 1_000))
     for rows in (1_000, 10_000):
         body = {"items": [PAYLOAD] * rows}
         print_median(f"bulk of {rows:,}", 3, partial(client.send, "/bulk", "POST", body))
         print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+
+
+def copy_rows(connection: Connection, number: int) -> None:
+    """Make rows as a bulk create does, with nothing around it."""
+    now = datetime.now(UTC)
+    row = (LARGE, now, now, 1, *PAYLOAD.values())
+    columns = ", ".join(("id", "owner_id", "created_at", "updated_at", "version", *PAYLOAD))
+    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload]
+        for _ in range(number):
+            copy.write_row((random_id(), *row))
 
 
 def loop_over_instances() -> None:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.test import TestCase
 
@@ -25,6 +27,7 @@ class ApiTestCase(TestCase):
 
     def setUp(self) -> None:
         cache.clear()  # where requests are counted
+        ContentType.objects.get_for_models(*apps.get_models())  # which a process looks up once
 
     def simulation(self, owner: User | None = None, **fields: Any) -> Simulation:
         return Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})

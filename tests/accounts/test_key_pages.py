@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.test import Client
 from django.utils import timezone
 
@@ -265,3 +266,28 @@ class StrangerTests(KeyPageTestCase):
     def test_a_key_page_takes_three_queries(self) -> None:
         with self.assertNumQueries(3):  # session, user, key
             self.client.get(self.page)
+
+
+class NotedTests(KeyPageTestCase):
+    def test_each_write_is_in_the_admins_log_with_its_request(self) -> None:
+        def noted(path: str, **data: str) -> list[tuple[str, int, str]]:
+            LogEntry.objects.all().delete()
+            self.client.post(path, data, headers={"X-Request-ID": "mine"})
+            entries = LogEntry.objects.order_by("pk")
+            self.assertEqual({entry.user_id for entry in entries} - {self.alice.pk}, set())
+            return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
+
+        self.assertEqual(
+            noted(self.page, name="new name"), [(str(self.record.pk), CHANGE, "mine Changed name.")]
+        )
+        (made,) = noted(NEW, name="laptop")
+        new = ApiKey.objects.get(name="laptop")
+        self.assertEqual(made, (str(new.pk), ADDITION, "mine Added."))
+        old, made = noted(f"{self.page}rotate/", grace="0")
+        newest = ApiKey.objects.order_by("-pk")[0]
+        text = f"mine Changed expires_at, revoked_at. Rotated to: {newest.prefix}."
+        self.assertEqual(old, (str(self.record.pk), CHANGE, text))
+        self.assertEqual(made, (str(newest.pk), ADDITION, "mine Added."))
+        revoke = f"{KEYS}{new.pk}/revoke/"
+        self.assertEqual(noted(revoke), [(str(new.pk), CHANGE, "mine Changed revoked_at.")])
+        self.assertEqual(noted(revoke), [])  # it was revoked already

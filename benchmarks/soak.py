@@ -1,0 +1,106 @@
+"""Mixed load for as long as you like: `python -m benchmarks.soak --help`.
+
+Seven of ten requests get an object, two list, one writes; each worker's memory, the times of the answers and
+PostgreSQL's connections are printed as it goes. Any answer but a good one ends the program.
+"""
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from random import Random
+from statistics import median, quantiles
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.fill import Connection, connect, database, fill
+from benchmarks.operations import DAY, PAYLOAD
+from benchmarks.processes import memory, serving, tree
+from benchmarks.scale import Client, ids_of
+
+OWNERS, ROWS = 50, 100_000
+LISTS = ["", "?limit=10", f"?start_date__gte={DAY}&sort=name", "?q=spring&count=true"]
+ROW = "| {:>6.0f} min | {:>11,} | {:>6.1f} | {:>6.1f} | {:>19} | {:>11} |\n"
+
+
+def main() -> None:
+    """Fill a database, send requests at a steady rate, and print a row now and then."""
+    options = read_options()
+    with database(options.server, "goatfish_soak") as url, connect(url) as connection:
+        fill(connection, ROWS, OWNERS)
+        with serving(CONTENDERS[0], url) as (address, server):
+            sys.stdout.write("| after | requests | p50, ms | p99, ms | MiB of each worker | connections |\n")
+            begun, sent = time.monotonic(), 0
+            while (elapsed := time.monotonic() - begun) < options.minutes * 60:
+                took = one_interval(connection, address, options, seed=sent)
+                sent += len(took)
+                workers = sorted(memory([pid]) / 2**20 for pid in tree(server) if pid != server)
+                sys.stdout.write(
+                    ROW.format(
+                        elapsed / 60 + options.every,
+                        sent,
+                        median(took) * 1e3,
+                        quantiles(took, n=100)[-1] * 1e3,
+                        ", ".join(f"{worker:.1f}" for worker in workers),
+                        connections(connection),
+                    )
+                )
+                sys.stdout.flush()
+
+
+def one_interval(connection: Connection, address: str, options: Namespace, seed: int) -> list[float]:
+    """Send requests from several clients for a few minutes; returns how long each took, in seconds."""
+    seconds = options.every * 60
+    with ThreadPoolExecutor(options.clients) as pool:
+        runs = []
+        for number in range(options.clients):
+            owner = 1 + number % OWNERS
+            ids = ids_of(connection, owner, 100)
+            pace = options.clients / options.rate
+            runs.append(pool.submit(one_client, Client(address, owner), ids, pace, seconds, seed + number))
+        return [second for run in runs for second in run.result()]
+
+
+def one_client(client: Client, ids: Iterator[str], pace: float, seconds: float, seed: int) -> list[float]:
+    """Send a request each `pace` seconds, or as soon as the one before is answered."""
+    random, lists, took = Random(seed), cycle(LISTS), []
+    begun = due = time.monotonic()
+    while due < begun + seconds:
+        time.sleep(max(0, due - time.monotonic()))
+        due += pace
+        sent = time.monotonic()
+        match random.randrange(20):
+            case 0:
+                client.send("", "POST", PAYLOAD)
+            case 1:
+                client.send(f"/{next(ids)}", "PUT", PAYLOAD)
+            case 2 | 3 | 4 | 5:
+                client.send(next(lists))
+            case _:
+                client.send(f"/{next(ids)}")
+        took.append(time.monotonic() - sent)
+    client.connection.close()
+    return took
+
+
+def connections(connection: Connection) -> int:
+    """Return how many the service has open."""
+    query = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_options() -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(description="Puts Goatfish under mixed load, and watches its memory.")
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--every", type=float, default=5, help="minutes between two rows")
+    parser.add_argument("--rate", type=float, default=100, help="requests a second")
+    parser.add_argument("--clients", type=int, choices=range(1, 51), default=8, metavar="1-50")
+    parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
