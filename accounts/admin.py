@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
+from api.admin_history import RecordedAdmin, text_of
 
 admin.site.unregister([AccessLog, AccessFailureLog])  # switched off: the attempts alone are kept
 
@@ -45,7 +46,7 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(StockUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(RecordedAdmin, StockUserAdmin):  # type: ignore[type-arg]
     """Users, with their API keys and a page that issues one."""
 
     inlines = [ApiKeyInline]
@@ -131,7 +132,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(RecordedAdmin):
     """Keys of all users, to rename and revoke; they are issued from the user's page."""
 
     list_display = ["prefix", "user", *(field for field in KEY_FIELDS if field != "prefix")]
@@ -155,7 +156,7 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Refuse the keys from the next request on."""
         with transaction.atomic():
             still_open = list(queryset.filter(revoked_at__isnull=True))
-            LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, "Revoked.")
+            LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, text_of("Revoked."))
             revoked = queryset.revoke()
         self.message_user(request, f"Revoked: {revoked}.", messages.SUCCESS)
 

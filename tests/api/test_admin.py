@@ -8,24 +8,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from api.admin import CappedPaginator, OwnedAdmin
+from api.admin import OwnedAdmin
+from api.admin_lists import CappedPaginator
 from simulations.models import Simulation
-from tests.base import VALID, ApiTestCase
+from tests.admin import AdminTestCase
+from tests.base import VALID
 
 LIST = "/admin/simulations/simulation/"
 
 
-class OwnedAdminTests(ApiTestCase):
-    carol: User
-
-    @classmethod
-    def setUpTestData(cls) -> None:
-        super().setUpTestData()
-        cls.carol = User.objects.create(username="carol", is_staff=True, is_superuser=True)
-
-    def setUp(self) -> None:
-        self.client.force_login(self.carol)
-
+class OwnedAdminTests(AdminTestCase):
     def created(self, *times: str) -> None:
         for time in times:
             self.simulation(name=time, created_at=datetime.fromisoformat(time).replace(tzinfo=UTC))

@@ -4,33 +4,17 @@ from datetime import date
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import User
 from simulations.models import Simulation
-from tests.base import VALID, ApiTestCase
+from tests.admin import AdminTestCase
+from tests.base import VALID
 
 LIST = "/admin/simulations/simulation/"
 
 
-class SimulationAdminTests(ApiTestCase):
-    carol: User
-
-    @classmethod
-    def setUpTestData(cls) -> None:
-        super().setUpTestData()
-        cls.carol = User.objects.create(username="carol", is_staff=True, is_superuser=True)
-
-    def setUp(self) -> None:
-        self.client.force_login(self.carol)
-
-    def become_staff_who_may(self, *codenames: str) -> None:
-        staff = User.objects.create(username="dave", is_staff=True)
-        staff.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        self.client.force_login(staff)
-
+class SimulationAdminTests(AdminTestCase):
     def form(self, **fields: Any) -> dict[str, Any]:
         return {**VALID, "owner": self.alice.pk, **fields}
 
