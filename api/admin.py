@@ -10,14 +10,20 @@ from django.http import HttpRequest
 
 from api.admin_history import RecordedAdmin
 from api.admin_lists import CappedPaginator, OwnedChangeList, PageActionForm
+from api.admin_locks import LockedForm
 from api.models import OwnedModel
 
 
 class OwnedAdmin(RecordedAdmin):
-    """The admin of an owned resource; it lists the latest first, by the index on `created_at` and `id`."""
+    """The admin of an owned resource, which refuses to write over what others changed meanwhile.
+
+    It lists the latest first, by the index on `created_at` and `id`.
+    """
 
     FEW = 1000  # rows that a search may find and still be asked for by their ids
 
+    form = LockedForm
+    change_form_template = "admin/owned/change_form.html"
     paginator = CappedPaginator
     action_form = PageActionForm
     show_full_result_count = False

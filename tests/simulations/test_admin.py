@@ -16,7 +16,8 @@ LIST = "/admin/simulations/simulation/"
 
 class SimulationAdminTests(AdminTestCase):
     def form(self, **fields: Any) -> dict[str, Any]:
-        return {**VALID, "owner": self.alice.pk, **fields}
+        """Return what the form of an untouched row sends."""
+        return {**VALID, "owner": self.alice.pk, "opened_version": 1, **fields}
 
     def found(self, query: str) -> list[str]:
         return [row.name for row in self.client.get(f"{LIST}?{query}").context["cl"].result_list]
