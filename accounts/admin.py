@@ -92,6 +92,7 @@ class UserAdmin(RecordedAdmin, StockUserAdmin):  # type: ignore[type-arg]
             str(model._meta.verbose_name)
             for model in counts
             if self.admin_site.is_registered(model)
+            and model is not LogEntry  # deleted by nobody, but with its user
             and not self.admin_site.get_model_admin(model).has_delete_permission(request)
         }
         named = {str(model._meta.verbose_name_plural): count for model, count in counts.items() if count}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
@@ -11,7 +12,10 @@ from django.http import HttpRequest
 from api.admin_history import RecordedAdmin
 from api.admin_lists import CappedPaginator, OwnedChangeList, PageActionForm
 from api.admin_locks import LockedForm
+from api.admin_log import LogEntryAdmin
 from api.models import OwnedModel
+
+admin.site.register(LogEntry, LogEntryAdmin)
 
 
 class OwnedAdmin(RecordedAdmin):
