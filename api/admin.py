@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from api.admin_exports import ExportingAdmin
 from api.admin_history import RecordedAdmin
 from api.admin_lists import CappedPaginator, OwnedChangeList, PageActionForm
 from api.admin_locks import LockedForm
@@ -18,7 +19,7 @@ from api.models import OwnedModel
 admin.site.register(LogEntry, LogEntryAdmin)
 
 
-class OwnedAdmin(RecordedAdmin):
+class OwnedAdmin(ExportingAdmin, RecordedAdmin):
     """The admin of an owned resource, which refuses to write over what others changed meanwhile.
 
     It lists the latest first, by the index on `created_at` and `id`.

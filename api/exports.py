@@ -28,14 +28,17 @@ def export(
     request: HttpRequest, mine: Owned[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
 ) -> StreamingHttpResponse:
     """Answer with all that is selected of `mine`, as one stream."""
-    media_type, write = WRITERS[format]
-    fields = list(item.model_fields)
     head = request.META["REQUEST_METHOD"] == "HEAD"  # its body would be made, and then dropped
-    found = where.of(mine.rows.none() if head else mine.rows).values_list(*fields)
-    stream = Stream(_read(found, partial(write, fields=fields)))
-    filename = f"{mine.model._meta.verbose_name_plural}.{format}"
+    return stream(where.of(mine.rows.none() if head else mine.rows), list(item.model_fields), format)
+
+
+def stream(rows: QuerySet[Any], fields: list[str], format: ExportFormat = "csv") -> StreamingHttpResponse:
+    """Answer with these fields of the rows, in their order."""
+    media_type, write = WRITERS[format]
+    body = Stream(_read(rows.values_list(*fields), partial(write, fields=fields)))
+    filename = f"{rows.model._meta.verbose_name_plural}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return StreamingHttpResponse(stream, content_type=media_type, headers=headers)
+    return StreamingHttpResponse(body, content_type=media_type, headers=headers)
 
 
 def _read(rows: QuerySet[Any], write: Write) -> Generator[bytes, None, None]:
