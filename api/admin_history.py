@@ -1,4 +1,4 @@
-"""The admin's log: how the admin writes it, and where it is read."""
+"""How the admin itself writes into its log."""
 
 import json
 from typing import Any

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -9,7 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -60,14 +62,20 @@ def look_for_objects(entries: Iterable[Any]) -> None:
     for entry in entries:
         if entry.content_type and entry.object_id:
             ids[entry.content_type].add(entry.object_id)
-    there = {
-        (kind, str(pk))
-        for kind, wanted in ids.items()
-        if (model := kind.model_class())
-        for pk in model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True)
-    }
+    there = {(kind, str(pk)) for kind, wanted in ids.items() for pk in stored(kind.model_class(), wanted)}
     for entry in entries:
         entry.there = (entry.content_type, entry.object_id) in there
+
+
+def stored(model: type[Model] | None, ids: set[str]) -> Iterable[Any]:
+    """Return which of these are keys of the model's rows; an old entry may hold anything, of any model."""
+    if model is None:
+        return ()
+    keys = []
+    for id in ids:
+        with suppress(ValidationError):
+            keys.append(model._meta.pk.to_python(id))
+    return model._default_manager.filter(pk__in=keys).values_list("pk", flat=True)
 
 
 class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -78,6 +86,7 @@ class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER
     ordering = ["-pk"]  # the order that they were made in; the time has no index
     sortable_by = ()
+    list_per_page = 50  # with the longest names, these are near 100 KB
     list_display = ("action_time", "user", "action_flag", "kind", "object", "message")
     fields = ("action_time", "user", "action_flag", "kind", "object", "message")
     list_filter = [KindFilter]

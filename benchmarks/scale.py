@@ -127,7 +127,7 @@ def copy_rows(connection: Connection, number: int) -> None:
     now = datetime.now(UTC)
     row = (LARGE, now, now, 1, *PAYLOAD.values())
     columns = ", ".join(("id", "owner_id", "created_at", "updated_at", "version", *PAYLOAD))
-    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({columns}) FROM STDIN") as copy:  # type: ignore[call-overload]
+    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({columns}) FROM STDIN") as copy:
         for _ in range(number):
             copy.write_row((random_id(), *row))
 

@@ -7,8 +7,6 @@ from django.views.generic import RedirectView, TemplateView
 from api.views import problem_page, problem_pages
 from config.api import api
 
-admin.site.site_header = admin.site.site_title = "Goatfish"
-
 urlpatterns = [
     path("api/", api.urls),  # first, because addresses are compared in this order
     path("", TemplateView.as_view(template_name="home.html"), name="home"),

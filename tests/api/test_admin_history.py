@@ -1,4 +1,4 @@
-"""What the admin writes into its log, and where that is read."""
+"""What the admin itself writes into its log."""
 
 from typing import Any
 

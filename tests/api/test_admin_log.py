@@ -46,15 +46,15 @@ class LogEntryAdminTests(AdminTestCase):
         self.assertNotContains(page, f"{SIMULATIONS}{id}/change/")
         self.assertContains(page, "Added 2. Key:")
 
-    def test_an_entry_of_a_model_that_is_no_more_is_shown(self) -> None:
-        kind = ContentType.objects.create(app_label="gone", model="thing")
-        LogEntry.objects.create(
-            user=self.carol, content_type=kind, object_id="7", object_repr="Thing 7", action_flag=1
-        )
-        LogEntry.objects.create(user=self.carol, object_id="8", object_repr="Thing 8", action_flag=1)
+    def test_an_entry_whose_object_cannot_be_there_is_shown(self) -> None:
+        gone = ContentType.objects.create(app_label="gone", model="thing")
+        for kind, id in ((gone, "7"), (None, "8"), (ContentType.objects.get_for_model(User), "nine")):
+            LogEntry.objects.create(
+                user=self.carol, content_type=kind, object_id=id, object_repr=f"Thing {id}", action_flag=1
+            )
         page = self.client.get(LOG)
-        self.assertContains(page, "Thing 7")
-        self.assertContains(page, "Thing 8")
+        for id in ("7", "8", "nine"):
+            self.assertContains(page, f"Thing {id}")
 
     def test_the_latest_is_listed_first(self) -> None:
         for request_id in ("first", "second"):
@@ -126,6 +126,23 @@ class LogEntryAdminTests(AdminTestCase):
         self.assertContains(self.client.get(path), "Log entries: 1")
         self.client.post(path, {"post": "yes"})
         self.assertFalse(User.objects.filter(pk=self.alice.pk).exists())
+
+    def test_a_page_of_the_longest_names_is_under_100_kb(self) -> None:
+        for number in range(60):
+            headers = {"X-Request-ID": f"{number}".zfill(128)}
+            self.call("POST", "/api/simulations", {**VALID, "name": "'" * 300}, headers=headers)
+        page = self.client.get(LOG)
+        self.assertEqual(len(page.context["cl"].result_list), 50)
+        self.assertLess(len(page.content), 100_000)
+
+    def test_neither_the_list_nor_the_front_page_sorts_by_the_time_which_has_no_index(self) -> None:
+        self.create()
+        for path in (LOG, "/admin/"):
+            with CaptureQueriesContext(connection) as queries:
+                self.client.get(path)
+            listed = [query["sql"] for query in queries if "ORDER BY" in query["sql"]]
+            self.assertIn('ORDER BY "django_admin_log"."id" DESC', str(listed))
+            self.assertNotIn('ORDER BY "django_admin_log"."action_time"', str(listed))
 
     def test_queries_do_not_grow_with_entries(self) -> None:
         def queries(path: str) -> int:
