@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.utils import build_q_object_from_lookup_parameters
-from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
@@ -82,11 +82,6 @@ class OwnedChangeList(ChangeList):
         super().get_results(request)
         rows = self.root_queryset.filter(self.chosen_period)
         self.queryset = Periods(self.model, query=rows.query, using=rows.db)
-
-    @property
-    def export_query(self) -> str:
-        """What the export's address needs, to keep what this list keeps on all of its pages."""
-        return self.get_query_string(remove=[PAGE_VAR])
 
 
 class PageActionForm(ActionForm):
