@@ -23,8 +23,8 @@ workers = settings.WEB_CONCURRENCY
 
 # Threads keep idle connections open, which sync workers cannot, and let a slow client wait without a worker.
 # While some wait for the database to commit, others compute: with 16 connections, eight make 1.4 times as
-# many creates a second as two and 1.2 times as many gets, with no more CPU for each. A sync worker takes 20 % less
-# for a get but makes half the creates, and any client that sends nothing blocks it (docs/benchmarks.md).
+# many creates a second as two and 1.2 times as many gets, with no more CPU for each. A sync worker takes 20 %
+# less for a get but makes half the creates, and any client that sends nothing blocks it (docs/benchmarks.md).
 worker_class = "gthread"
 threads = 8
 # Longer than the 60 seconds for which a proxy commonly keeps its own side open: the proxy closes first, and
