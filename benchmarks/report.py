@@ -55,7 +55,7 @@ Results = dict[tuple[Operation, Contender], list[Sample]]
 def tables(results: Results) -> str:
     """Return a table for each operation, in Markdown."""
     operations = dict.fromkeys(operation for operation, _ in results)
-    return "\n".join(f"## {operation.title}\n\n{table(results, operation)}" for operation in operations)
+    return "\n".join(f"### {operation.title}\n\n{table(results, operation)}" for operation in operations)
 
 
 def table(results: Results, operation: Operation) -> str:
