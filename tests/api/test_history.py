@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from api.history import entries_by_request, entries_of
 from simulations.models import Simulation
 from tests.admin import AdminTestCase
-from tests.api.test_admin_log import plan_of
+from tests.api.test_admin_log import many_entries, plan_of
 from tests.base import VALID
 
 PATH = "/api/simulations"
@@ -121,6 +121,7 @@ class HistoryTests(AdminTestCase):
 
     def test_a_request_and_an_object_are_looked_up_by_an_index(self) -> None:
         row = self.simulation()
+        many_entries(row)
         for entries, index in (
             (entries_by_request("alices-request"), "admin_log_request"),
             (entries_of(row), "admin_log_object"),
