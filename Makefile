@@ -1,7 +1,7 @@
 # Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check bench docs lock test-next clean
+.PHONY: help run test install check bench docs lock pictures test-next clean
 
 PYTHON_NEXT ?= python3.13
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
@@ -40,6 +40,9 @@ bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers 
 docs: .venv/dev ## Remake docs/openapi.json from the code
 	@SECRET_KEY=unused DATABASE_URL= .venv/bin/python manage.py export_openapi_schema --skip-checks --api config.api.api \
 		--indent 2 --output docs/openapi.json
+
+pictures: .venv/dev ## Remake docs/images from what a browser shows (needs Chromium and npm)
+	@PICTURES=docs/images $(MAKE) test ARGS="tests/browser -k pictures"
 
 lock: .venv/dev ## Remake the lock files from pyproject.toml; UPGRADE=1 takes the newest versions of all
 	$(PIP_COMPILE) --output-file=requirements.lock pyproject.toml
