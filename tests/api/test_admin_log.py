@@ -166,7 +166,7 @@ class LogEntryAdminTests(AdminTestCase):
 
 
 def many_entries(row: Simulation) -> None:
-    """Make entries of other objects and users, and let the database look at them: its plans depend on that."""
+    """Make entries of other objects and users, and let the database look at them: plans depend on that."""
     kind = ContentType.objects.get_for_model(row)
     users = [User(username=f"other{n}") for n in range(50)]
     User.objects.bulk_create(users)

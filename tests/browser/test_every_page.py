@@ -90,8 +90,9 @@ EXAMPLES = [  # what they are called, on which day of the year they begin, and h
 
 # What is not ours to mend: by rule, the elements that may break it, with all that is in them.
 # Of Swagger UI: colours, headings and controls.
-# Of Django's admin: the box to search in, whose label is a picture called "Search"; the box to choose an owner
-# (Select2); times in two boxes; empty cells in the heads of tables; the lens beside boxes to choose from.
+# Of Django's admin: the box to search in, whose label is a picture called "Search"; the box to choose an
+# owner (Select2); times in two boxes; empty cells in the heads of tables; the lens beside boxes to choose
+# from.
 ALLOWED = {
     "color-contrast": "#swagger-ui",
     "heading-order": "#swagger-ui",
