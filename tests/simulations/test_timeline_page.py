@@ -75,6 +75,14 @@ class LinesTests(TimelineTestCase):
         self.assertIn(">today<", self.page(f"{TIMELINE}?from={today}&to={today}"))
         self.assertNotIn(">today<", self.page(f"{TIMELINE}?from=1999-01-01&to=1999-12-31"))
 
+    def test_the_word_today_stays_within_the_drawing(self) -> None:
+        self.simulation(start_date="0001-01-01", end_date="9999-12-31")
+        today = timezone.localdate()
+        late = self.page(f"{TIMELINE}?from={today - timedelta(9)}&to={today}")
+        self.assertIn('<text class="today" x="90.0%" y="30" text-anchor="end">', late)
+        early = self.page(f"{TIMELINE}?from={today}&to={today + timedelta(9)}")
+        self.assertIn('<text class="today" x="0.0%" y="30">', early)
+
     def test_filters_as_the_list_does(self) -> None:
         self.simulation(name="high tide", start_date="2026-01-01", end_date="2026-01-02")
         self.simulation(name="storm", start_date="2026-01-05", end_date="2026-01-06")
