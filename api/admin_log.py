@@ -86,7 +86,7 @@ class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER
     ordering = ["-pk"]  # the order that they were made in; the time has no index
     sortable_by = ()
-    list_per_page = 50  # with the longest names, these are near 100 KB
+    list_per_page = 40  # with the longest names, these are near 100 KB
     list_display = ("action_time", "user", "action_flag", "kind", "object", "message")
     fields = ("action_time", "user", "action_flag", "kind", "object", "message")
     list_filter = [KindFilter]
