@@ -5,15 +5,18 @@ Its message begins with the id of the request, by which an index finds it:
 """
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Func, Model, QuerySet
 from django.utils import timezone
 
-from api.compiled import CompiledInsert
+from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter, Plan, Row
 from api.request_ids import current_request_id
 
 ACTIONS = {ADDITION: "Added", CHANGE: "Changed", DELETION: "Deleted"}
@@ -38,12 +41,65 @@ def record(
 
     `also` says what else there is to know, in a sentence.
     """
-    write(using, user, row, str(row.pk), message(f"{ACTIONS[action]} {', '.join(fields)}", key, also), action)
+    write(using, user, row, str(row.pk), sentence(action, key, fields, also), action)
 
 
 def record_many(using: str, user: int, key: str, row: Model, number: int) -> None:
     """Note that so many rows were made at once; one of them stands for all."""
     write(using, user, row, None, message(f"Added {number}", key), ADDITION)
+
+
+class Recorded(Compiled):
+    """A write of one row together with its entry: one statement on PostgreSQL, two elsewhere.
+
+    An UPDATE's entry is made of the rows that it returns: where it changes none, there is none.
+    """
+
+    def __init__(self, write: CompiledInsert | CompiledUpdate, label: str) -> None:
+        """Keep the write, and which field tells a row to people."""
+        super().__init__(write.build)
+        self.write = write
+        self.label = label
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        """Build the SQL of both, for PostgreSQL."""
+        write, quote = self.write.plan(connection), connection.ops.quote_name
+        labelled: Any = write.compiler.query.get_meta().get_field(self.label)
+        label = quote(labelled.column)
+        written = write.sql if write.returns else f"{write.sql} RETURNING {label}"
+        own = LogEntry._meta
+        fields: list[Any] = [field for field in own.concrete_fields if not field.primary_key]
+        names = ", ".join(quote(field.column) for field in fields)
+        values = ["%s" if field.name != "object_repr" else f"left({label}::text, 200)" for field in fields]
+        # All names in it are the models' own.
+        sql = (
+            f"WITH written AS ({written}), entry AS (INSERT INTO {quote(own.db_table)} ({names}) "  # noqa: S608
+            f"SELECT {', '.join(values)} FROM written) SELECT * FROM written"
+        )
+        noted = [Parameter(f"log {f.attname}", f) for f in fields if f.name != "object_repr"]
+        return write._replace(sql=sql, parameters=[*write.parameters, *noted])
+
+    def run(self, using: str, entry: dict[str, Any], values: dict[str, Any]) -> list[Row]:
+        """Write, and return the rows as they are then, of an UPDATE. Raises IntegrityError."""
+        connection = connections[using]
+        if connection.vendor == "postgresql":
+            # A savepoint keeps a statement that fails from spoiling a transaction around it.
+            with transaction.atomic(using=using) if connection.in_atomic_block else nullcontext():
+                return self.rows(using, **values, **{f"log {name}": value for name, value in entry.items()})
+        with transaction.atomic(using=using):
+            rows = self.write.rows(using, **values)
+            if isinstance(self.write, CompiledInsert):
+                insert_entry().rows(using, **entry, object_repr=str(values[self.label])[:200])
+            elif rows:
+                fields = [field.name for field in self.write.build().model._meta.concrete_fields]
+                label = rows[0][fields.index(self.label)]
+                insert_entry().rows(using, **entry, object_repr=str(label)[:200])
+            return rows
+
+
+def sentence(action: int, key: str, fields: Iterable[str] = (), also: str = "") -> str:
+    """Return the text of an entry of one row."""
+    return message(f"{ACTIONS[action]} {', '.join(fields)}", key, also)
 
 
 def message(what: str, key: str = "", also: str = "") -> str:
@@ -54,16 +110,22 @@ def message(what: str, key: str = "", also: str = "") -> str:
 
 def write(using: str, user: int, row: Model, object_id: str | None, text: str, action: int) -> None:
     """Make an entry."""
-    insert_entry().rows(
-        using,
-        action_time=timezone.now(),
-        user_id=user,
-        content_type_id=ContentType.objects.db_manager(using).get_for_model(row).pk,
-        object_id=object_id,
-        object_repr=str(row)[:200] if object_id else str(row._meta.verbose_name_plural),
-        action_flag=action,
-        change_message=text,
-    )
+    name = str(row)[:200] if object_id else str(row._meta.verbose_name_plural)
+    insert_entry().rows(using, **entry(using, user, type(row), object_id, text, action), object_repr=name)
+
+
+def entry(
+    using: str, user: int, model: type[Model], object_id: str | None, text: str, action: int
+) -> dict[str, Any]:
+    """Return the columns of an entry, but for what tells the object to people."""
+    return {
+        "action_time": timezone.now(),
+        "user_id": user,
+        "content_type_id": ContentType.objects.db_manager(using).get_for_model(model).pk,
+        "object_id": object_id,
+        "action_flag": action,
+        "change_message": text,
+    }
 
 
 @cache

@@ -24,8 +24,14 @@ class OwnedModel(models.Model):
 
     objects: ClassVar[OwnedManager[Self]] = OwnedManager()
 
+    label: ClassVar[str] = "id"
+    """The field that tells a row to people, in the admin and its log."""
+
     class Meta:
         abstract = True
+
+    def __str__(self) -> str:
+        return str(getattr(self, self.label))
 
     def save(self, *args: Any, update_fields: Any = None, **kwargs: Any) -> None:
         """Write the row; a change raises the version and the time of the last change."""

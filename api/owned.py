@@ -1,6 +1,6 @@
 """What one user owns of a model: all that the API can see or change of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,7 +12,7 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
-from api.history import record, record_many
+from api.history import Recorded, entry, record, record_many, sentence
 from api.ids import ID_PATTERN, random_id
 from api.preconditions import IfMatch
 from api.requests import Caller
@@ -56,9 +56,7 @@ class Owned(Generic[ModelT]):
         row = self.model(owner_id=self.owner, **values)
         row.updated_at = row.created_at
         columns = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-        with transaction.atomic(using=using):
-            insert_one(self.model).rows(using, **columns)
-            record(using, self.owner, self.key, row, ADDITION)
+        recorded_insert(self.model).run(using, self.entry(using, row.pk, ADDITION), columns)
         row._state.adding, row._state.db = False, using
         return row
 
@@ -97,12 +95,10 @@ class Owned(Generic[ModelT]):
         if if_match is not None:
             sent["version"] = self.checked(id, if_match).version
         # The version is compared and raised in one statement: of two who saw the same one, one alone does it.
-        with transaction.atomic(using=using):
-            rows = update_one(self.model, tuple(values), if_match is not None).rows(using, **sent)
-            if rows:
-                row = instance(self.model, using, rows[0])
-                record(using, self.owner, self.key, row, CHANGE, values)
-                return row
+        update = recorded_update(self.model, tuple(values), if_match is not None)
+        rows = update.run(using, self.entry(using, id, CHANGE, values), sent)
+        if rows:
+            return instance(self.model, using, rows[0])
         self.checked(id, if_match)  # it is gone, or was changed just now
         return self.change(id, values, if_match)  # to a version that is named too
 
@@ -116,6 +112,10 @@ class Owned(Generic[ModelT]):
             self.rows.filter(pk=id).delete()
             record(using, self.owner, self.key, row, DELETION)
         return row
+
+    def entry(self, using: str, id: str, action: int, fields: Iterable[str] = ()) -> dict[str, Any]:
+        """Return what the admin's log keeps of a write."""
+        return entry(using, self.owner, self.model, id, sentence(action, self.key, fields), action)
 
     def shaped(self, id: str) -> str:
         """Return what may be an id. Raises DoesNotExist for the rest, which no database needs to see."""
@@ -163,6 +163,18 @@ def update_one(model: "type[OwnedModel]", names: tuple[str, ...], versioned: boo
     new: dict[str, Any] = {name: parameter(model, name) for name in (*names, "updated_at")}
     version = {"version": parameter(model, "version")} if versioned else {}
     return CompiledUpdate(lambda: _one(model).filter(**version), {**new, "version": F("version") + 1})
+
+
+@cache
+def recorded_insert(model: "type[OwnedModel]") -> Recorded:
+    """Return the statement that makes one row, and its entry in the log."""
+    return Recorded(insert_one(model), model.label)
+
+
+@cache
+def recorded_update(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> Recorded:  # noqa: FBT001
+    """Return the statement that sets these fields of one row, and makes its entry in the log."""
+    return Recorded(update_one(model, names, versioned), model.label)
 
 
 def _one(model: type[ModelT]) -> models.QuerySet[ModelT]:

@@ -14,6 +14,8 @@ class Simulation(OwnedModel):
     start_date = models.DateField()
     end_date = models.DateField()
 
+    label = "name"
+
     class Meta:
         indexes = [
             *owned_indexes("name", "start_date", "end_date"),
@@ -29,6 +31,3 @@ class Simulation(OwnedModel):
                 violation_error_message="must not be before start_date",
             )
         ]
-
-    def __str__(self) -> str:
-        return self.name

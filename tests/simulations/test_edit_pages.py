@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db import connection
+
 from simulations.models import Simulation
 from tests.base import VALID
 from tests.simulations.pages import PageTestCase
@@ -95,7 +97,9 @@ class EditPageTests(PageTestCase):
         self.assertInHTML('<input type="hidden" name="version" value="1">', page)
 
     def test_saves_a_change_and_raises_the_version(self) -> None:
-        with self.assertNumQueries(7):  # session, user, row as it is; the change and its entry in a savepoint
+        writes = 1 if connection.vendor == "postgresql" else 2
+        # The session, the user, the row as it is; and in a savepoint, the change and its entry.
+        with self.assertNumQueries(5 + writes):
             self.edit(302, name="new")
         self.assertEqual(self.saved(), ("new", 2))
 
