@@ -71,6 +71,8 @@ ADMIN = [
     "simulations/simulation/{simulation}/change/",
     "simulations/simulation/{simulation}/history/",
     "simulations/simulation/{simulation}/delete/",
+    "admin/logentry/",
+    "admin/logentry/?q=alice",
 ]
 
 EXAMPLES = [  # what they are called, on which day of the year they begin, and how many days they go on
