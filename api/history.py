@@ -55,17 +55,17 @@ class Recorded(Compiled):
     An UPDATE's entry is made of the rows that it returns: where it changes none, there is none.
     """
 
-    def __init__(self, write: CompiledInsert | CompiledUpdate, label: str) -> None:
-        """Keep the write, and which field tells a row to people."""
+    def __init__(self, write: CompiledInsert | CompiledUpdate, model: type[Model], label: str) -> None:
+        """Keep the write, and which of the model's fields tells a row to people."""
         super().__init__(write.build)
         self.write = write
-        self.label = label
+        self.label: Any = model._meta.get_field(label)
+        self.place = model._meta.concrete_fields.index(self.label)
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         """Build the SQL of both, for PostgreSQL."""
         write, quote = self.write.plan(connection), connection.ops.quote_name
-        labelled: Any = write.compiler.query.get_meta().get_field(self.label)
-        label = quote(labelled.column)
+        label = quote(self.label.column)
         written = write.sql if write.returns else f"{write.sql} RETURNING {label}"
         own = LogEntry._meta
         fields: list[Any] = [field for field in own.concrete_fields if not field.primary_key]
@@ -88,11 +88,9 @@ class Recorded(Compiled):
                 return self.rows(using, **values, **{f"log {name}": value for name, value in entry.items()})
         with transaction.atomic(using=using):
             rows = self.write.rows(using, **values)
-            if isinstance(self.write, CompiledInsert):
-                insert_entry().rows(using, **entry, object_repr=str(values[self.label])[:200])
-            elif rows:
-                fields = [field.name for field in self.write.build().model._meta.concrete_fields]
-                label = rows[0][fields.index(self.label)]
+            inserts = isinstance(self.write, CompiledInsert)
+            if inserts or rows:
+                label = values[self.label.attname] if inserts else rows[0][self.place]
                 insert_entry().rows(using, **entry, object_repr=str(label)[:200])
             return rows
 
@@ -138,8 +136,3 @@ def entries_of(row: Model) -> "QuerySet[LogEntry]":
     """Return what was written to a row, the latest first."""
     kind = ContentType.objects.get_for_model(row)
     return LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-
-
-def entries_by_request(request_id: str) -> "QuerySet[LogEntry]":
-    """Return what one request wrote."""
-    return LogEntry.objects.alias(request_id=RequestId("change_message")).filter(request_id=request_id)

@@ -168,13 +168,13 @@ def update_one(model: "type[OwnedModel]", names: tuple[str, ...], versioned: boo
 @cache
 def recorded_insert(model: "type[OwnedModel]") -> Recorded:
     """Return the statement that makes one row, and its entry in the log."""
-    return Recorded(insert_one(model), model.label)
+    return Recorded(insert_one(model), model, model.label)
 
 
 @cache
 def recorded_update(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> Recorded:  # noqa: FBT001
     """Return the statement that sets these fields of one row, and makes its entry in the log."""
-    return Recorded(update_one(model, names, versioned), model.label)
+    return Recorded(update_one(model, names, versioned), model, model.label)
 
 
 def _one(model: type[ModelT]) -> models.QuerySet[ModelT]:

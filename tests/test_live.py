@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
@@ -114,6 +115,17 @@ class LiveTests(LiveTestCase):
         self.assertGreater(known["ms"], 0)
         self.assertEqual((lost["status"], lost["route"], lost["key"]), (404, None, None))
         self.assertEqual(lost["path"], "/nowhere/gf_…")
+
+    def test_what_the_server_itself_refuses_is_answered_and_logged(self) -> None:
+        server, client = self.start()
+        with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=30) as connection:
+            connection.sendall(b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n")
+            self.assertTrue(connection.recv(100).startswith(b"HTTP/1.1 400 "))
+        server.terminate()
+        self.assertEqual(server.wait(60), 0)
+        log = (self.folder / f"{client.base_url.port}.log").read_text()
+        refused = [json.loads(line) for line in log.splitlines() if line.startswith("{")][-1]
+        self.assertEqual((refused["path"], refused["status"]), ("/api/me", 400))
 
 
 def pages(client: httpx.Client, url: str) -> Iterator[dict[str, list[dict[str, str]]]]:

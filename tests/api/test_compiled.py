@@ -10,13 +10,13 @@ from weakref import ref
 
 from django.db import DatabaseError, connection, connections
 from django.db.models import BinaryField, DateTimeField, F
-from django.test import TestCase, override_settings
+from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
 from accounts.auth import VALID_KEY, KeyCaller
 from accounts.keys import digest_of
 from accounts.models import ApiKey, User
-from api.compiled import Compiled, CompiledUpdate, Parameter
+from api.compiled import Compiled, CompiledUpdate, Parameter, cursor_of
 from api.owned import Owned, insert_one, owned, parameter, select_one, update_one
 from api.paging import fetch, page_query
 from simulations.models import Simulation
@@ -149,3 +149,23 @@ class CompiledTests(TestCase):
             lambda: ApiKey.objects.filter(digest=Parameter("digest", BinaryField())).values_list("user_id")
         )
         self.assertEqual([tuple(row) for row in compiled.rows(digest=digest_of(key))], [(self.bob.pk,)])
+
+
+class CursorTests(TransactionTestCase):
+    def test_a_cursor_is_kept_until_its_connection_is_closed(self) -> None:
+        alice = User.objects.create(username="alice")
+        compiled = Compiled(lambda: User.objects.values_list("username"))
+        self.assertEqual([tuple(row) for row in compiled.rows()], [("alice",)])
+        kept = cursor_of(connection)
+        self.assertIs(cursor_of(connection), kept)
+        alice.delete()
+        connection.close()
+        self.assertEqual(compiled.rows(), [])
+        if connection.vendor == "postgresql":  # a database in memory is never closed
+            self.assertIsNot(cursor_of(connection), kept)
+
+    def test_a_query_that_is_logged_has_a_cursor_of_its_own(self) -> None:
+        compiled = Compiled(lambda: User.objects.values_list("username"))
+        compiled.rows()
+        with self.assertNumQueries(1):
+            compiled.rows()

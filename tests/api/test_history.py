@@ -4,9 +4,10 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from api.history import entries_by_request, entries_of
+from api.history import RequestId, entries_of
 from simulations.models import Simulation
 from tests.admin import AdminTestCase
 from tests.api.test_admin_log import many_entries, plan_of
@@ -129,3 +130,8 @@ class HistoryTests(AdminTestCase):
             with CaptureQueriesContext(connection) as queries:
                 list(entries)
             self.assertIn(index, plan_of(queries[-1]["sql"]))
+
+
+def entries_by_request(request_id: str) -> "QuerySet[LogEntry]":
+    """Return what one request wrote."""
+    return LogEntry.objects.alias(request_id=RequestId("change_message")).filter(request_id=request_id)
