@@ -1,7 +1,4 @@
-"""How gunicorn serves Goatfish, when it is started without arguments from this folder.
-
-Forwarded headers are trusted from loopback alone, which is gunicorn's default (`FORWARDED_ALLOW_IPS`).
-"""
+"""How gunicorn serves Goatfish, when it is started without arguments from this folder."""
 
 import os
 import sys
@@ -20,6 +17,8 @@ wsgi_app = "config.wsgi"
 # An IPv6 address stands in brackets, or its colons are taken for the port's.
 bind = [f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"]
 workers = settings.WEB_CONCURRENCY
+# Whose X-Forwarded-Proto tells that a client came by TLS; `api.proxies` believes the same about its address.
+forwarded_allow_ips = ",".join(str(network) for network in settings.TRUSTED_PROXIES)
 
 # Threads keep idle connections open, which sync workers cannot, and let a slow client wait without a worker.
 # While some wait for the database to commit, others compute: with 16 connections, eight make 1.4 times as

@@ -7,6 +7,9 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ["STATEMENT_TIMEOUT"] = (
+        "off"  # the service's; a migration or a backup takes as long as it takes
+    )
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

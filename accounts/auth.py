@@ -68,7 +68,7 @@ class ApiKeyAuth(APIKeyHeader):
         """Return who is calling, or None; in one query, and in none where the checksum is off."""
         if key is None or not is_well_formed(key):
             return None
-        rows = VALID_KEY.rows(digest=digest_of(key), now=timezone.now())
+        rows = VALID_KEY.first_rows(digest=digest_of(key), now=timezone.now())
         if not rows:
             return None
         caller = KeyCaller(*rows[0])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import local
 from typing import Any, NamedTuple
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import AutoField, Expression, Field, Model, QuerySet
@@ -84,6 +84,22 @@ class Compiled:
         if plan is None or plan.compiler.connection is not connection:
             plan = plans[using] = self.plan(connection)
         return plan.run(values)
+
+    def first_rows(self, using: str = "default", /, **values: Any) -> list[Row]:
+        """Run a SELECT that is the first query of a request, so that whatever follows finds a connection.
+
+        One that the database closed since the last request, as it does when it restarts, is made anew.
+        """
+        connection = connections[using]
+        try:
+            rows = self.rows(using, **values)
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or connection.is_usable():
+                raise
+            connection.close()
+            rows = self.rows(using, **values)
+        connection.health_check_done = True  # type: ignore[attr-defined]  # Django's would be one query more
+        return rows
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         """Build the SQL for a connection."""

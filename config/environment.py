@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -12,9 +13,8 @@ from urllib.parse import unquote, urlsplit
 from django import VERSION
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 
+Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -32,65 +32,20 @@ def setting(read: Callable[[str], T], name: str, default: D, takes: str) -> T | 
         raise ImproperlyConfigured(f"{name} is {os.environ[name]!r}; it takes {takes}.") from None
 
 
-def database(url: str) -> dict[str, Any]:
-    """Turn a `DATABASE_URL` into an entry of Django's DATABASES.
-
-    libpq parses PostgreSQL's, so that whatever psql takes is taken here: several hosts, Unix sockets,
-    `sslmode`, … . The error repeats nothing of the URL, and nothing that libpq says, which quotes from it:
-    any part of a mistyped one may be the password.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return sqlite(Path(unquote(rest[1:])))
-    try:
-        if scheme not in ("postgres", "postgresql"):
-            raise ValueError("unknown scheme")
-        options: dict[str, Any] = dict(conninfo_to_dict(url))
-        if not all(1 <= int(port) <= 65535 for port in str(options.get("port", "")).split(",") if port):
-            raise ValueError("port out of range")
-    except (ProgrammingError, ValueError):
-        raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read; it takes postgres://USER:PASSWORD@HOST:PORT/NAME, percent-encoded "
-            "where a part holds a sign of its own, or sqlite:///FILE."
-        ) from None
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": options.pop("dbname", ""),
-        "USER": options.pop("user", ""),
-        "PASSWORD": options.pop("password", ""),
-        "HOST": options.pop("host", ""),
-        "PORT": options.pop("port", ""),
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "connect_timeout": 5,
-            # Both are needed for prepared statements, which spare PostgreSQL the planning of each query.
-            "server_side_binding": True,
-            "prepare_threshold": 2,
-            **options,
-        },
-    }
-
-
-def sqlite(file: Path) -> dict[str, Any]:
-    """Return the entry of Django's DATABASES for one SQLite file, set up for many threads and processes."""
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": file,
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # A write transaction takes the lock at its start: one that upgrades later can fail at once.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 10,  # seconds to wait for another writer
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-        },
-    }
-
-
 def redis_url(url: str) -> str:
     """Return a `REDIS_URL` that redis-py can read. The error does not repeat it: it may hold a password."""
     if url and not re.match(r"(rediss?|unix)://.", url):
         raise ImproperlyConfigured("REDIS_URL cannot be read; it takes redis://:PASSWORD@HOST:PORT/NUMBER.")
     return url
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Return the entry of Django's CACHES for a `REDIS_URL`; without one it is in each process's memory."""
+    if not url:
+        options = {"MAX_ENTRIES": 100_000}  # each a counter; past that, a third are thrown away
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": options}
+    seconds = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": seconds}
 
 
 def mail(url: str, version: tuple[Any, ...] = VERSION) -> dict[str, Any]:
@@ -148,6 +103,25 @@ def read_rate(name: str) -> Rate | None:
     if seconds is None or not re.fullmatch("[1-9][0-9]{0,8}", quota):
         raise EnvError(text)
     return Rate(int(quota), seconds)
+
+
+def read_seconds(name: str) -> int | None:
+    """Read a variable as a number of seconds, a day at most; `off` is None. Raises EnvError."""
+    text = os.environ[name]
+    if text == "off":
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,4}", text) or int(text) > 86_400:
+        raise EnvError(text)
+    return int(text)
+
+
+def read_networks(name: str) -> list[Network]:
+    """Read a variable as addresses and networks, separated by commas; `none` is none. Raises EnvError."""
+    text = os.environ[name]
+    try:
+        return [] if text == "none" else [ip_network(part.strip()) for part in text.split(",")]
+    except ValueError as error:
+        raise EnvError(text) from error
 
 
 def kept_secret(file: Path) -> str:

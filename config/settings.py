@@ -4,14 +4,25 @@ import tomllib
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_network
 from os import cpu_count
 from pathlib import Path
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
-from config.environment import Rate, database, kept_secret, mail, read_rate, redis_url, setting, sqlite
+from config.databases import Limits, database, sqlite
+from config.environment import (
+    Rate,
+    cache,
+    kept_secret,
+    mail,
+    read_networks,
+    read_rate,
+    read_seconds,
+    redis_url,
+    setting,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -37,11 +48,27 @@ WEB_CONCURRENCY = setting(
     cpu_count() or 1,
     "a number of worker processes, 1 to 1024",
 )
+TRUSTED_PROXIES = setting(
+    read_networks,
+    "TRUSTED_PROXIES",
+    [ip_network("127.0.0.1"), ip_network("::1")],
+    "addresses and networks, as 10.0.0.0/8, separated by commas, or none",
+)
 
 # Data
 
+CONNECT_SECONDS = partial(env.int, validate=validate.Range(2, 60))  # libpq takes no less than two
+LIMITS = Limits(
+    setting(CONNECT_SECONDS, "CONNECT_TIMEOUT", 5, "seconds, 2 to 60"),
+    setting(read_seconds, "STATEMENT_TIMEOUT", 30, "seconds, 1 to 86400, or off"),
+)
+PGBOUNCER = setting(env.bool, "PGBOUNCER", False, "true or false")
 DATABASE_URL = env.str("DATABASE_URL", "")
-DATABASES = {"default": database(DATABASE_URL) if DATABASE_URL else sqlite(VAR_DIR / "goatfish.sqlite3")}
+DATABASES = {
+    "default": database(DATABASE_URL, LIMITS, pooled=PGBOUNCER)
+    if DATABASE_URL
+    else sqlite(VAR_DIR / "goatfish.sqlite3")
+}
 ON_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 SECRET_KEY = env.str("SECRET_KEY", "")
@@ -53,18 +80,7 @@ if not SECRET_KEY:
     )
 
 REDIS_URL = redis_url(env.str("REDIS_URL", ""))
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    }
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},  # each a counter; past that, a third are thrown away
-    }
-}
+CACHES = {"default": cache(REDIS_URL)}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -85,6 +101,7 @@ INSTALLED_APPS = [
     "simulations",
 ]
 MIDDLEWARE = [
+    "api.proxies.ClientAddressMiddleware",
     "api.request_ids.RequestIDMiddleware",
     "api.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -5,6 +5,10 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from django.conf import settings
+
+# What is there on PostgreSQL alone: its sessions, standbys and poolers.
+collect_ignore = ["postgresql"] if settings.ON_SQLITE else []
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

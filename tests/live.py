@@ -49,6 +49,10 @@ class LiveTestCase(SimpleTestCase):
                 "SIGNUP",
                 "EMAIL_URL",
                 "EMAIL_FROM",
+                "TRUSTED_PROXIES",
+                "CONNECT_TIMEOUT",
+                "STATEMENT_TIMEOUT",
+                "PGBOUNCER",
             ),
             "",
         )

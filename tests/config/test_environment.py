@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from django.conf import global_settings, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import SimpleTestCase
 
-from config.environment import database, mail, mail_server
+from config.databases import Limits, database
+from config.environment import mail, mail_server
 
 GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 
@@ -27,6 +29,10 @@ EMPTY = dict.fromkeys(
         "SIGNUP",
         "EMAIL_URL",
         "EMAIL_FROM",
+        "TRUSTED_PROXIES",
+        "CONNECT_TIMEOUT",
+        "STATEMENT_TIMEOUT",
+        "PGBOUNCER",
     ),
     "",
 )
@@ -63,11 +69,31 @@ class EnvironmentTests(SimpleTestCase):
             "HTTPS": ("2", "true or false"),
             "SIGNUP": ("maybe", "open or closed"),
             "EMAIL_FROM": ("Ada", "an e-mail address"),
+            "TRUSTED_PROXIES": ("10.0.0.1/8", "addresses and networks"),
+            "CONNECT_TIMEOUT": ("1", "seconds, 2 to 60"),
+            "PGBOUNCER": ("maybe", "true or false"),
         }
         for name, (value, takes) in cases.items():
             for command in (manage, gunicorn):
                 with self.subTest(name, command=command.__name__):
                     self.assertRefused(command(**{name: value}), name, repr(value), takes)
+
+    def test_the_limit_of_a_statement_is_the_services_alone(self) -> None:
+        for value in ("0", "soon", "86401", "1.5", "-1"):
+            with self.subTest(value):
+                refused = gunicorn(STATEMENT_TIMEOUT=value)
+                self.assertRefused(refused, "STATEMENT_TIMEOUT", repr(value), "1 to 86400, or off")
+        for value, limit in {"": "30", "86400": "86400", "off": "None"}.items():
+            self.assertEqual(self.read("settings.LIMITS.statement", STATEMENT_TIMEOUT=value), limit)
+        self.assertEqual(manage(STATEMENT_TIMEOUT="soon").returncode, 0)
+
+    def test_proxies_on_this_machine_are_trusted_unless_others_are_named(self) -> None:
+        for value, proxies in {
+            "": "127.0.0.1/32 ::1/128",
+            "none": "",
+            "10.0.0.0/8, 192.0.2.1": "10.0.0.0/8 192.0.2.1/32",
+        }.items():
+            self.assertEqual(self.read("*settings.TRUSTED_PROXIES", TRUSTED_PROXIES=value), proxies)
 
     def test_a_port_out_of_range_is_refused(self) -> None:
         for value in ("0", "-1", "65536", "8000.0"):
@@ -156,8 +182,13 @@ class EnvironmentTests(SimpleTestCase):
 
 
 class DatabaseUrlTests(SimpleTestCase):
+    def database(self, url: str, *, pooled: bool = False) -> dict[str, Any]:
+        return database(url, Limits(connect=5, statement=30), pooled=pooled)
+
     def test_a_postgresql_url_may_name_several_hosts(self) -> None:
-        entry = database("postgres://ada:p%40ss@one:5432,two:5433/goatfish?target_session_attrs=read-write")
+        entry = self.database(
+            "postgres://ada:p%40ss@one:5432,two:5433/goatfish?target_session_attrs=read-write"
+        )
         self.assertEqual(
             {name: entry[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")},
             {"NAME": "goatfish", "USER": "ada", "PASSWORD": "p@ss", "HOST": "one,two", "PORT": "5432,5433"},
@@ -184,11 +215,27 @@ class DatabaseUrlTests(SimpleTestCase):
             "sqlite:///",
         ):
             with self.subTest(url), self.assertRaises(ImproperlyConfigured) as refused:
-                database(url)
+                self.database(url)
             self.assertNotIn("secret", str(refused.exception))
 
+    def test_a_session_begins_with_the_limit_of_a_statement_and_what_the_url_says(self) -> None:
+        for query, options in {
+            "": "-c statement_timeout=30s",
+            "?options=-c%20work_mem%3D8MB": "-c statement_timeout=30s -c work_mem=8MB",
+        }.items():
+            self.assertEqual(self.database(f"postgres://h/db{query}")["OPTIONS"]["options"], options)
+        entry = self.database("postgres://h/db?connect_timeout=9&tcp_user_timeout=1")
+        self.assertEqual(entry["OPTIONS"]["connect_timeout"], "9")
+        self.assertEqual(entry["OPTIONS"]["tcp_user_timeout"], "1")
+
+    def test_nothing_is_kept_in_a_session_behind_pgbouncer(self) -> None:
+        options = self.database("postgres://h/db", pooled=True)["OPTIONS"]
+        self.assertNotIn("options", options)
+        self.assertIsNone(options["prepare_threshold"])
+        self.assertEqual(self.database("postgres://h/db")["OPTIONS"]["prepare_threshold"], 2)
+
     def test_a_sqlite_url_names_a_file(self) -> None:
-        self.assertEqual(str(database("sqlite:////data/a%20b.sqlite3")["NAME"]), "/data/a b.sqlite3")
+        self.assertEqual(str(self.database("sqlite:////data/a%20b.sqlite3")["NAME"]), "/data/a b.sqlite3")
 
 
 class MailServerTests(SimpleTestCase):
