@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
@@ -15,6 +15,7 @@ from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
 from api.history import Recorded, entry, record, record_many, sentence
 from api.ids import ID_PATTERN, random_id
 from api.preconditions import IfMatch
+from api.replicas import alias_for, note_write
 from api.requests import Caller
 
 if TYPE_CHECKING:
@@ -37,10 +38,15 @@ class Owned(Generic[ModelT]):
         self.owner = owner
         self.key = key
 
+    @cached_property
+    def reads_from(self) -> str:
+        """The database that lists, exports and pages read: a standby where one is up to date."""
+        return alias_for(self.model, self.owner)
+
     @property
     def rows(self) -> models.QuerySet[ModelT]:
-        """All of them, to be filtered further."""
-        return owned(self.model, self.owner)
+        """All of them, to be filtered further and read."""
+        return owned(self.model, self.owner).using(self.reads_from)
 
     def find(self, id: str) -> ModelT:
         """Return one row. Raises DoesNotExist, without a query for what cannot be an id."""
@@ -57,6 +63,7 @@ class Owned(Generic[ModelT]):
         row.updated_at = row.created_at
         columns = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
         recorded_insert(self.model).run(using, self.entry(using, row.pk, ADDITION), columns)
+        note_write(using, self.owner)
         row._state.adding, row._state.db = False, using
         return row
 
@@ -81,6 +88,7 @@ class Owned(Generic[ModelT]):
         with transaction.atomic(using=using):
             insert_one(self.model).many(using, columns)
             record_many(using, self.owner, self.key, self.model(), len(items))
+            note_write(using, self.owner)
         return given["id"]
 
     def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> ModelT:
@@ -98,6 +106,7 @@ class Owned(Generic[ModelT]):
         update = recorded_update(self.model, tuple(values), if_match is not None)
         rows = update.run(using, self.entry(using, id, CHANGE, values), sent)
         if rows:
+            note_write(using, self.owner)
             return instance(self.model, using, rows[0])
         self.checked(id, if_match)  # it is gone, or was changed just now
         return self.change(id, values, if_match)  # to a version that is named too
@@ -106,11 +115,13 @@ class Owned(Generic[ModelT]):
         """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
         using = router.db_for_write(self.model)
         with transaction.atomic(using=using):
-            row = self.rows.select_for_update().get(pk=self.shaped(id))
+            mine = owned(self.model, self.owner).using(using)
+            row = mine.select_for_update().get(pk=self.shaped(id))
             if if_match is not None:
                 if_match.check(row.version)
-            self.rows.filter(pk=id).delete()
+            mine.filter(pk=id).delete()
             record(using, self.owner, self.key, row, DELETION)
+            note_write(using, self.owner)
         return row
 
     def entry(self, using: str, id: str, action: int, fields: Iterable[str] = ()) -> dict[str, Any]:

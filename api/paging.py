@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from django.core.signing import BadSignature, Signer
-from django.db import connections, router
+from django.db import connections
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
@@ -65,7 +65,7 @@ def find_page(
     """
     cursors = Cursors(path, mine.owner, where)
     place = None if page.cursor is None else cursors.read(page.cursor)
-    with planned_for_its_values(router.db_for_read(mine.model), where):
+    with planned_for_its_values(mine.reads_from, where):
         content: dict[str, Any] = {"count": where.of(mine.rows).order_by().count()} if page.count else {}
         items = fetch(mine, where, tuple(item.model_fields), page.limit, place)
     cursor = None
@@ -105,7 +105,7 @@ def fetch(
         query = page_query(model, type(where), where.sort, tuple(filters), fields, limit, place is not None)
         value, last = place or (None, None)
         values = {f"where {name}": value for name, value in filters.items()}
-        rows = query.rows(router.db_for_read(model), owner=mine.owner, value=value, last=last, **values)
+        rows = query.rows(mine.reads_from, owner=mine.owner, value=value, last=last, **values)
     else:
         key: Any = model._meta.get_field(where.key)
         after = None if place is None else (Value(place[0], key), Value(place[1]))

@@ -82,6 +82,14 @@ if not SECRET_KEY:
 REDIS_URL = redis_url(env.str("REDIS_URL", ""))
 CACHES = {"default": cache(REDIS_URL)}
 
+REPLICA_URL = env.str("REPLICA_URL", "")
+if REPLICA_URL:
+    if ON_SQLITE or not REDIS_URL or REPLICA_URL.startswith("sqlite"):
+        raise ImproperlyConfigured(
+            "REPLICA_URL takes a standby's URL, and DATABASE_URL and REDIS_URL beside it."
+        )
+    DATABASES["replica"] = database(REPLICA_URL, LIMITS, pooled=PGBOUNCER, name="REPLICA_URL")
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The house

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
-from django.db import router
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -66,7 +65,7 @@ def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window)
         "today": round(window.left(today), 2) if window.first <= today <= window.last else None,
         "list_query": query_of(where),
     }
-    with planned_for_its_values(router.db_for_read(Simulation), where):
+    with planned_for_its_values(mine.reads_from, where):
         rows = find_rows(mine, where)
         if len(rows) > MOST:
             counted = columns(mine, where, window)

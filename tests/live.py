@@ -53,6 +53,7 @@ class LiveTestCase(SimpleTestCase):
                 "CONNECT_TIMEOUT",
                 "STATEMENT_TIMEOUT",
                 "PGBOUNCER",
+                "REPLICA_URL",
             ),
             "",
         )

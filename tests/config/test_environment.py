@@ -33,6 +33,7 @@ EMPTY = dict.fromkeys(
         "CONNECT_TIMEOUT",
         "STATEMENT_TIMEOUT",
         "PGBOUNCER",
+        "REPLICA_URL",
     ),
     "",
 )
@@ -107,6 +108,15 @@ class EnvironmentTests(SimpleTestCase):
                     result = command(DATABASE_URL=url, SECRET_KEY="x" * 50)
                     self.assertRefused(result, "DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME")
                     self.assertNotIn("secret", result.stderr)
+
+    def test_a_replica_takes_postgresql_and_redis(self) -> None:
+        whole = {"DATABASE_URL": "postgres://h/db", "SECRET_KEY": "x" * 50, "REDIS_URL": "redis://127.0.0.1"}
+        replica = "postgres://u:secret@h:port:x/db"
+        for changed in ({"REDIS_URL": ""}, {"DATABASE_URL": ""}, {"REPLICA_URL": "sqlite:////x"}, {}):
+            with self.subTest(changed):
+                result = manage(**{"REPLICA_URL": replica, **whole, **changed})
+                self.assertRefused(result, "REPLICA_URL")
+                self.assertNotIn("secret", result.stderr)
 
     def test_an_email_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
         for command in (manage, gunicorn):

@@ -1,0 +1,105 @@
+"""PostgreSQL servers of a test's own: a primary, and standbys that follow it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+from tests.live import free_port
+
+BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)  # where Debian has them
+ROLE = "postgres"
+
+
+class Cluster:
+    """One server, on a port of loopback, with its files in a temporary folder."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.port = free_port()
+        self.url = f"postgres://{ROLE}@127.0.0.1:{self.port}/{ROLE}"
+        if os.geteuid() == 0:  # as whom PostgreSQL refuses to run
+            shutil.chown(self.folder, ROLE)
+
+    @classmethod
+    def primary(cls, *settings: str) -> "Cluster":
+        """Make a server and start it; settings are as `fsync=off`."""
+        cluster = cls()
+        cluster.run("initdb", "--auth=trust", f"--username={ROLE}", "--no-sync", "-D", str(cluster.data))
+        cluster.configure(*settings)
+        cluster.start()
+        return cluster
+
+    def standby(self, *settings: str) -> "Cluster":
+        """Make a server that follows this one, and start it."""
+        cluster = Cluster()
+        cluster.run("pg_basebackup", "-R", "--checkpoint=fast", "-d", self.url, "-D", str(cluster.data))
+        cluster.configure(*settings)
+        cluster.start()
+        return cluster
+
+    @property
+    def data(self) -> Path:
+        """Where the server's files are."""
+        return self.folder / "data"
+
+    def configure(self, *settings: str) -> None:
+        """Add settings, and those that let servers run beside each other."""
+        own = [
+            f"port={self.port}",
+            "listen_addresses='127.0.0.1'",
+            f"unix_socket_directories='{self.folder}'",
+        ]
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{setting}\n" for setting in (*own, *settings))
+
+    def start(self) -> None:
+        """Start the server, and wait until it takes connections."""
+        self.control("-l", str(self.folder / "log"), "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop the server: `immediate` as a power cut does, `fast` in good order."""
+        self.control("-m", mode, "stop")
+
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        self.control("promote")
+
+    def control(self, *arguments: str) -> None:
+        """Run `pg_ctl`, which waits until what it began is done."""
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-t", "60", *arguments)
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs. Raises AssertionError where it fails."""
+        as_role = ["runuser", "-u", ROLE, "--"] if os.geteuid() == 0 else []
+        result = subprocess.run(
+            [*as_role, str(BINARIES / program if BINARIES else program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,  # the server keeps it open
+            stderr=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
+            cwd="/",
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if result.returncode:
+            log = self.folder / "log"
+            raise AssertionError(
+                f"{program} failed: {result.stderr or (log.read_text() if log.exists() else '')}"
+            )
+
+    def execute(self, statement: str) -> list[tuple[object, ...]]:
+        """Execute a statement, and return its rows, if it has any."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def remove(self) -> None:
+        """Stop the server, if it runs, and delete its files."""
+        with suppress(AssertionError):
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
