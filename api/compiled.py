@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import AutoField, Expression, Field, Model, QuerySet
+from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -136,11 +136,7 @@ class CompiledInsert(Compiled):
         """Keep the model whose rows are made."""
         super().__init__(model._default_manager.all)
         self.model = model
-
-    @property
-    def fields(self) -> "list[Field[Any, Any]]":
-        """The fields of a row, but for a number that the database gives it."""
-        return [f for f in self.model._meta.concrete_fields if not isinstance(f, AutoField)]
+        self.fields: list[Field[Any, Any]] = list(model._meta.concrete_fields)
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         """Build the SQL for a connection."""

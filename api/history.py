@@ -4,6 +4,7 @@ Its message begins with the id of the request, by which an index finds it:
 `7c1a… Changed name, end_date. Key: gf_Zk3x9QaB.`
 """
 
+import secrets
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import cache
@@ -19,6 +20,7 @@ from django.utils import timezone
 from api.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter, Plan, Row
 from api.request_ids import current_request_id
 
+NUMBER_BITS = 62  # one less than a column takes, so that SQLite always has a next one for the admin's own
 ACTIONS = {ADDITION: "Added", CHANGE: "Changed", DELETION: "Deleted"}
 
 
@@ -68,7 +70,7 @@ class Recorded(Compiled):
         label = quote(self.label.column)
         written = write.sql if write.returns else f"{write.sql} RETURNING {label}"
         own = LogEntry._meta
-        fields: list[Any] = [field for field in own.concrete_fields if not field.primary_key]
+        fields: list[Any] = list(own.concrete_fields)
         names = ", ".join(quote(field.column) for field in fields)
         values = ["%s" if field.name != "object_repr" else f"left({label}::text, 200)" for field in fields]
         # All names in it are the models' own.
@@ -115,8 +117,13 @@ def write(using: str, user: int, row: Model, object_id: str | None, text: str, a
 def entry(
     using: str, user: int, model: type[Model], object_id: str | None, text: str, action: int
 ) -> dict[str, Any]:
-    """Return the columns of an entry, but for what tells the object to people."""
+    """Return the columns of an entry, but for what tells the object to people.
+
+    Its number is random: a sequence would be one for all owners, and the only thing that keeps their writes
+    from going to databases of their own.
+    """
     return {
+        "id": secrets.randbits(NUMBER_BITS),
         "action_time": timezone.now(),
         "user_id": user,
         "content_type_id": ContentType.objects.db_manager(using).get_for_model(model).pk,

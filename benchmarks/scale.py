@@ -92,10 +92,14 @@ def measure_requests(address: str, connection: Connection, times: int, owners: i
         print_median(f"q=spring, {who}", 5, partial(client.send, "?q=spring"))
         print_median(f"count=true, {who}", 5, partial(client.send, "?count=true"))
         print_median(f"create, {who}", times, partial(client.send, "", "POST", PAYLOAD))
-    for number in (1, LAST_PAGE // 100, LAST_PAGE):
-        path = page_path(connection, LARGE, number)
-        if path is not None:
-            print_median(f"list, page {number:,}, the large owner", times, partial(large.send, path))
+    paths = {number: page_path(connection, LARGE, number) for number in (1, LAST_PAGE // 100, LAST_PAGE)}
+    pages = {number: partial(large.send, path) for number, path in paths.items() if path is not None}
+    took: dict[int, list[float]] = {number: [] for number in pages}
+    for _ in range(times + 1):  # in turn, so that a slow minute of the machine weighs on no page alone
+        for number, send in pages.items():
+            took[number].append(seconds(send))
+    for number, all in took.items():
+        print_row(f"list, page {number:,}, the large owner", median(all[1:]) * 1e3, "ms")
 
 
 def send_next(client: Client, ids: Iterator[str]) -> None:
@@ -176,13 +180,15 @@ def cursor_after(owner: int, created_at: datetime, id: str) -> str:
 
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:
     """Do something so many times, after once for nothing, and print the median of how long it took."""
+    took = [seconds(act) for _ in range(times + 1)]
+    print_row(what, median(took[1:]) * 1e3, "ms")
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Do something, and return how long it took."""
+    begun = time.perf_counter()
     act()
-    took = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        act()
-        took.append(time.perf_counter() - begun)
-    print_row(what, median(took) * 1e3, "ms")
+    return time.perf_counter() - begun
 
 
 def print_row(what: str, value: float, unit: str) -> None:

@@ -1,6 +1,7 @@
 """The admin's log in the admin: to be searched, and not to be written."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -105,13 +106,13 @@ class LogEntryAdminTests(AdminTestCase):
 
     def test_nobody_may_add_change_or_delete_an_entry(self) -> None:
         self.create()
-        entry = LogEntry.objects.get()
+        entry, before = LogEntry.objects.get(), LogEntry.objects.values().get()
         page = f"{LOG}{entry.pk}/"
         for path in (f"{LOG}add/", f"{page}change/", f"{page}delete/"):
             with self.subTest(path):
                 self.assertEqual(self.client.post(path, {"post": "yes", "message": "x"}).status_code, 403)
         self.client.post(LOG, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
-        self.assertEqual(LogEntry.objects.values().get(), LogEntry.objects.filter(pk=entry.pk).values()[0])
+        self.assertEqual(LogEntry.objects.values().get(), before)
         self.assertNotContains(self.client.get(LOG), "delete_selected")
 
     def test_staff_need_the_permission_to_look(self) -> None:
@@ -136,14 +137,23 @@ class LogEntryAdminTests(AdminTestCase):
         self.assertEqual(len(page.context["cl"].result_list), 40)
         self.assertLess(len(page.content), 100_000)
 
-    def test_neither_the_list_nor_the_front_page_sorts_by_the_time_which_has_no_index(self) -> None:
-        self.create()
-        for path in (LOG, "/admin/"):
+    def test_the_list_and_the_front_page_are_in_the_order_of_an_index(self) -> None:
+        many_entries(Simulation.objects.get(pk=self.create()))
+        for path, index in {LOG: "admin_log_time", "/admin/": "admin_log_user_time"}.items():
             with CaptureQueriesContext(connection) as queries:
                 self.client.get(path)
-            listed = [query["sql"] for query in queries if "ORDER BY" in query["sql"]]
-            self.assertIn('ORDER BY "django_admin_log"."id" DESC', str(listed))
-            self.assertNotIn('ORDER BY "django_admin_log"."action_time"', str(listed))
+            listed = [query["sql"] for query in queries if '"action_time" DESC' in query["sql"]]
+            self.assertEqual(len(listed), 1, path)
+            self.assertIn(index, plan_of(listed[0]))
+
+    def test_an_entry_is_shown_whose_number_is_past_what_django_takes(self) -> None:
+        self.create()
+        entry = LogEntry.objects.latest("action_time")
+        self.assertGreater(entry.pk, 2**31)
+        self.assertContains(self.client.get(f"{LOG}{entry.pk}/change/"), entry.get_change_message())
+        for number in (str(entry.pk + 1), str(2**63), "9" * 19, "9" * 5000, "-1", "one", "\u0661"):
+            answer = self.client.get(f"{LOG}{quote(number)}/change/")
+            self.assertRedirects(answer, "/admin/", fetch_redirect_response=False)
 
     def test_queries_do_not_grow_with_entries(self) -> None:
         def queries(path: str) -> int:

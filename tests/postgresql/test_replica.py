@@ -21,6 +21,8 @@ class ReplicaTests(LiveTestCase):
 
     primary: ClassVar[Cluster]
     standby: ClassVar[Cluster]
+    redis: ClassVar[int]
+    bobs_key: ClassVar[str]
 
     @classmethod
     def setUpClass(cls) -> None:

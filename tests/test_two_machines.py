@@ -1,0 +1,40 @@
+from tests.base import VALID
+from tests.live import LiveTestCase
+
+
+class TwoMachinesTests(LiveTestCase):
+    """Two services on one database: what one was told, the other knows, as no process keeps it to itself."""
+
+    def test_a_client_may_change_machines_with_each_request(self) -> None:
+        _, one = self.start()
+        _, two = self.start()
+        key = {"Idempotency-Key": "once"}
+        made = one.post("/api/simulations", json=VALID, headers=key)
+        again = two.post("/api/simulations", json=VALID, headers=key)
+        self.assertEqual((again.content, again.headers["Idempotent-Replayed"]), (made.content, "true"))
+
+        address = made.headers["Location"]
+        read = two.get(address)
+        self.assertEqual((read.json(), read.headers["ETag"]), (made.json(), made.headers["ETag"]))
+        changed = one.patch(address, json={"name": "changed"}, headers={"If-Match": read.headers["ETag"]})
+        self.assertEqual(changed.status_code, 200)
+        late = two.patch(address, json={"name": "late"}, headers={"If-Match": read.headers["ETag"]})
+        self.assertEqual(late.status_code, 412)
+
+        names = [f"run {number}" for number in range(4)]
+        bulk = one.post("/api/simulations/bulk", json={"items": [{**VALID, "name": name} for name in names]})
+        self.assertEqual(bulk.status_code, 201)
+        seen: list[str] = []
+        cursor, machines = None, [one, two]
+        while not seen or cursor:
+            page = machines[len(seen) % 2].get(
+                "/api/simulations", params={"limit": 1, **({"cursor": cursor} if cursor else {})}
+            )
+            seen += [item["name"] for item in page.json()["items"]]
+            cursor = page.json()["next_cursor"]
+        self.assertEqual(seen, ["run 0", "run 1", "run 2", "run 3", "changed"])
+
+        self.assertEqual([machine.get("/api/me").status_code for machine in machines], [200, 200])
+        revoke = "from accounts.models import ApiKey; from django.utils import timezone; "
+        self.manage("shell", "-v0", "-c", f"{revoke}ApiKey.objects.update(revoked_at=timezone.now())")
+        self.assertEqual([machine.get("/api/me").status_code for machine in machines], [401, 401])
