@@ -18,9 +18,32 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import ForgottenPasswordForm, SignInForm, SignUpForm
 from accounts.models import User
+from api.limits import spend_address
+from api.problems import Problem
 
 
-class SignIn(views.LoginView):
+def too_many(request: HttpRequest) -> HttpResponse | None:
+    """Count what an address tries without a session; past RATE_LIMIT_ANONYMOUS, return a page that says so.
+
+    django-axes counts failures for one name; whoever tries a common password with many names meets this.
+    """
+    try:
+        spend_address(request)
+    except Problem as problem:
+        return wait(request, "Too much was tried from here.", int(problem.headers["Retry-After"]))
+    return None
+
+
+class Counted:
+    """A view whose posts are counted for each address, right or wrong."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Refuse the address that tries too often, before a password is even looked at."""
+        response: HttpResponse = too_many(request) or super().post(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class SignIn(Counted, views.LoginView):
     """Signs in, for the pages and the admin alike."""
 
     authentication_form = SignInForm
@@ -35,6 +58,9 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     """Make an account and sign in, where SIGNUP=open; elsewhere there is no such page."""
     if settings.SIGNUP != "open":
         raise Http404
+    refusal = too_many(request) if request.method == "POST" else None
+    if refusal:
+        return refusal
     form = SignUpForm(request.POST or None)
     if form.is_valid():
         try:
@@ -57,7 +83,7 @@ class ChangePassword(SuccessMessageMixin, views.PasswordChangeView):  # type: ig
     success_message = "The password was changed."
 
 
-class ForgottenPassword(SuccessMessageMixin, views.PasswordResetView):  # type: ignore[type-arg]
+class ForgottenPassword(Counted, SuccessMessageMixin, views.PasswordResetView):  # type: ignore[type-arg]
     """Sends a link; the answer does not tell whether there is such an account."""
 
     form_class = ForgottenPasswordForm
@@ -81,9 +107,14 @@ def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[s
         ip_address=request.axes_ip_address,  # type: ignore[attr-defined]
     )
     last = failures.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
-    wait = max(last + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta(seconds=1))
-    page = render(
-        request, "accounts/locked_out.html", {"minutes": math.ceil(wait / timedelta(minutes=1))}, status=429
-    )
-    page["Retry-After"] = str(math.ceil(wait.total_seconds()))
+    left = max(last + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta(seconds=1))
+    reason = "Signing in with this name failed too often from here."
+    return wait(request, reason, math.ceil(left.total_seconds()))
+
+
+def wait(request: HttpRequest, reason: str, seconds: int) -> HttpResponse:
+    """Answer with the page that says when to try again."""
+    context = {"reason": reason, "minutes": math.ceil(seconds / 60)}
+    page = render(request, "accounts/locked_out.html", context, status=429)
+    page["Retry-After"] = str(seconds)
     return page

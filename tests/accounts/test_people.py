@@ -14,6 +14,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import User
+from config.environment import Rate
 from tests.base import ApiTestCase
 
 PASSWORD = "a long enough secret"
@@ -137,6 +138,21 @@ class GuessingTests(PeopleTestCase):
         self.sign_in()
         self.client.post("/accounts/logout/")
         self.assertEqual((AccessAttempt.objects.count(), AccessLog.objects.count()), (0, 0))
+
+    @override_settings(RATE_LIMIT_ANONYMOUS=Rate(8, 3600), SIGNUP="open")
+    def test_an_address_that_tries_many_names_is_refused_the_right_password_too(self) -> None:
+        for number in range(8):
+            self.assertEqual(self.fail(1, f"nobody{number}").status_code, 200)
+        for refused in (
+            self.sign_in(),
+            self.client.post(SIGN_UP, {"username": "ada"}),
+            self.client.post("/accounts/password/forgotten/", {"email": "alice@example.org"}),
+        ):
+            self.assertContains(refused, "<h1>Too many failures</h1>", status_code=429)
+            self.assertTrue(0 < int(refused["Retry-After"]) <= 3600, refused["Retry-After"])
+        self.assertEqual(self.signed_in, "")
+        self.assertEqual(mail.outbox, [])
+        self.assertRedirects(self.sign_in(REMOTE_ADDR="203.0.113.7"), STARTS_ON)
 
     def test_no_name_is_too_strange_to_fail(self) -> None:
         for username in ("\0", "ä" * 150, "' OR 1=1", ""):

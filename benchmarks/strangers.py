@@ -1,0 +1,63 @@
+"""Whether time tells a stranger's object from none: `python -m benchmarks.strangers --help`.
+
+For each operation on an object, requests for the two kinds of ids come in turn, with one key, and the medians of how
+long they took are printed. No answer is anything but a 404.
+"""
+
+import sys
+from argparse import ArgumentParser
+from statistics import median
+
+import orjson
+
+from api.ids import random_id
+from benchmarks.contenders import CONTENDERS
+from benchmarks.fill import TABLE, connect, database, fill, key_of
+from benchmarks.operations import PAYLOAD
+from benchmarks.processes import serving
+from benchmarks.scale import Client, seconds
+
+OPERATIONS = {"GET": None, "PUT": PAYLOAD, "PATCH": {}, "POST": {"name": "x"}, "DELETE": None}
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = ArgumentParser(
+        description="Compares how long requests for strangers' objects and for none take."
+    )
+    parser.add_argument(
+        "--requests", type=int, choices=range(10, 100_001), default=2_000, metavar="10-100000"
+    )
+    parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
+    options = parser.parse_args()
+    with database(options.server, "goatfish_strangers") as url, connect(url) as connection:
+        fill(connection, 20_000, 20)
+        query = f"SELECT id FROM {TABLE} WHERE owner_id <> 1 ORDER BY random() LIMIT {options.requests}"
+        strangers = [row[0] for row in connection.execute(query.encode())]
+        with serving(CONTENDERS[0], url) as (address, _):
+            client = Caller(address, 1)
+            sys.stdout.write("| | a stranger's, µs | none, µs | ratio |\n|---|--:|--:|--:|\n")
+            for method, body in OPERATIONS.items():
+                took: tuple[list[float], list[float]] = [], []
+                for stranger in strangers:
+                    for kind, id in enumerate((stranger, random_id())):
+                        took[kind].append(seconds(lambda: client.miss(f"/{id}", method, body)))  # noqa: B023
+                theirs, none = (median(times) * 1e6 for times in took)
+                sys.stdout.write(f"| {method} | {theirs:,.0f} | {none:,.0f} | {theirs / none:.3f} |\n")
+
+
+class Caller(Client):
+    """A client that expects to find nothing."""
+
+    def miss(self, path: str, method: str, body: object) -> None:
+        """Send a request. Ends the program at any answer but a 404."""
+        data = None if body is None else orjson.dumps(body)
+        self.connection.request(method, f"/api/simulations{path}", data, self.headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        if response.status != 404:
+            sys.exit(f"{method} {path} answered {response.status}: {text[:500]!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Whatever text a client may send: hypothesis thinks of it, most of it near what is right."""
+
+import csv
+import re
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from django.http import HttpRequest
+from django.test import SimpleTestCase
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accounts.keys import is_well_formed, new_key
+from api.idempotency import read_key
+from api.paging import Cursors
+from api.preconditions import if_match, unchanged
+from api.problems import Problem
+from api.proxies import bare, client_address
+from api.request_ids import REQUEST_ID
+from api.rows import read_csv, read_ndjson, row_numbers, write_csv, write_ndjson
+from api.selections import Selection
+
+FIELDS = ("name", "start_date")
+CLOSER = hypothesis_settings(max_examples=300, deadline=None)
+
+keys = st.builds(new_key)
+edits = st.tuples(st.integers(0, 100), st.characters())
+
+
+def near(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Draw a text with a character put in, taken out or changed, or any other text."""
+    changed = st.builds(
+        lambda text, edit, cut: text[: edit[0]] + edit[1] + text[edit[0] + cut :],
+        texts,
+        edits,
+        st.integers(0, 2),
+    )
+    return st.one_of(changed, st.text())
+
+
+class HostileTextTests(SimpleTestCase):
+    @given(near(keys))
+    @CLOSER
+    def test_a_key_is_well_formed_only_as_it_was_made(self, text: str) -> None:
+        if is_well_formed(text):
+            self.assertRegex(text, r"\Agf_[0-9A-Za-z]{36}\Z")
+
+    @given(keys, edits)
+    @CLOSER
+    def test_a_key_with_one_wrong_character_is_not_well_formed(self, key: str, edit: tuple[int, str]) -> None:
+        place = edit[0] % len(key)
+        wrong = key[:place] + edit[1] + key[place + 1 :]
+        self.assertEqual(is_well_formed(wrong), wrong == key)
+
+    @given(st.data())
+    @CLOSER
+    def test_a_cursor_is_taken_only_as_it_was_made(self, data: st.DataObject) -> None:
+        cursors = Cursors("/api/things", 1, Selection())
+        made = cursors.make(datetime(2026, 1, 1, tzinfo=UTC), "2" * 20)
+        text = data.draw(near(st.just(made)))
+        try:
+            self.assertEqual(cursors.read(text), cursors.read(made))
+        except Problem as problem:
+            self.assertEqual(problem.type.status, 422)
+        else:
+            self.assertEqual(text, made)
+
+    @given(near(st.sampled_from(['"7"', 'W/"7"', '"1", W/"22" ,"x"', "*", "7"])))
+    @CLOSER
+    def test_a_precondition_is_read_or_refused(self, text: str) -> None:
+        request = HttpRequest()
+        request.META.update(HTTP_IF_MATCH=text, HTTP_IF_NONE_MATCH=text, HTTP_IF_MODIFIED_SINCE=text)
+        now = datetime.now(UTC)
+        try:
+            wanted = if_match(request)
+        except Problem as problem:
+            self.assertEqual(problem.type.status, 400)
+            self.assertFalse(unchanged(request, 7, now))
+        else:
+            assert wanted is not None
+            self.assertEqual(unchanged(request, 7, now), bool(wanted.tags & {"*", '"7"'}))
+            self.assertTrue(all(tag in text for tag in wanted.tags))
+
+    @given(
+        st.one_of(near(st.just("Thu, 01 Jan 2026 00:00:00 GMT")), st.just("Thu, 01 Jan 0001 00:00:00 GMT"))
+    )
+    @CLOSER
+    def test_a_date_that_cannot_be_read_is_passed_over(self, text: str) -> None:
+        request = HttpRequest()
+        request.META["HTTP_IF_MODIFIED_SINCE"] = text
+        self.assertIsInstance(unchanged(request, 7, datetime(2026, 1, 1, tzinfo=UTC)), bool)
+
+    @given(near(st.sampled_from(['"one"', "one", '"a\\"b"', '"'])))
+    @CLOSER
+    def test_a_retry_key_is_visible_ascii_or_refused(self, text: str) -> None:
+        try:
+            self.assertRegex(read_key(text), r"\A[\x21-\x7e]{1,255}\Z")
+        except Problem as problem:
+            self.assertEqual(problem.type.status, 422)
+
+    @given(
+        near(st.sampled_from(["192.0.2.1", "192.0.2.1, 10.0.0.1", "[2001:db8::1]:80", "::ffff:192.0.2.1"]))
+    )
+    @CLOSER
+    def test_a_client_has_an_address_whatever_it_claims(self, text: str) -> None:
+        self.assertIsNotNone(bare(client_address(text, "127.0.0.1")))
+
+    @given(st.text())
+    def test_a_request_id_cannot_end_a_line_of_the_log(self, text: str) -> None:
+        if REQUEST_ID.fullmatch(text):
+            self.assertTrue(text.isascii() and text.isprintable() and " " not in text)
+
+    @given(near(st.just('name,start_date\r\n"a, b",2026-01-01\r\n\'=1+1,x\r\n')))
+    @CLOSER
+    def test_csv_is_read_row_by_row_or_refused(self, text: str) -> None:
+        self.assert_items(lambda: read_csv(text, FIELDS))
+        self.assertEqual(row_numbers(text), sorted(set(row_numbers(text))))
+
+    @given(near(st.just('{"name": "a", "id": 1}\n\n{"name": []}\n[1]\n')))
+    @CLOSER
+    def test_ndjson_is_read_line_by_line_or_refused(self, text: str) -> None:
+        self.assert_items(lambda: read_ndjson(text))
+
+    def assert_items(self, read: Any) -> None:
+        """Check that what was read is items, none of which has a field that the server sets."""
+        try:
+            items = read()["items"]
+        except Problem as problem:
+            self.assertIn(problem.type.status, (400, 422))
+            return
+        for item in items:
+            if isinstance(item, dict):
+                self.assertNotIn("id", item)
+
+    @given(
+        st.lists(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5
+        )
+    )
+    @CLOSER
+    def test_what_is_written_is_read_back_and_starts_no_formula(self, names: list[str]) -> None:
+        rows = [(name, "2026-01-01") for name in names]
+        text = b"".join(write_csv([rows] if rows else [], FIELDS)).decode()
+        self.assertEqual([item["name"] for item in read_csv(text, FIELDS)["items"]], names)
+        for row in csv.reader(StringIO(text, newline="")):
+            self.assertFalse(any(re.match(r"[=+\-@\t\r]", cell) for cell in row))
+        lines = b"".join(write_ndjson([rows] if rows else [], FIELDS)).decode()
+        self.assertEqual([item["name"] for item in read_ndjson(lines)["items"]], names)
