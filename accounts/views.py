@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import ForgottenPasswordForm, SignInForm, SignUpForm
+from accounts.mails import tell_of_password
 from accounts.models import User
 from api.limits import spend_address
 from api.problems import Problem
@@ -82,6 +83,12 @@ class ChangePassword(SuccessMessageMixin, views.PasswordChangeView):  # type: ig
     success_url = reverse_lazy("home")
     success_message = "The password was changed."
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Change it, and tell the user by mail."""
+        response = super().form_valid(form)
+        tell_of_password(form.user)
+        return response
+
 
 class ForgottenPassword(Counted, SuccessMessageMixin, views.PasswordResetView):  # type: ignore[type-arg]
     """Sends a link; the answer does not tell whether there is such an account."""
@@ -98,6 +105,12 @@ class ResetPassword(SuccessMessageMixin, views.PasswordResetConfirmView):  # typ
 
     success_url = reverse_lazy("login")
     success_message = "The password was set. Sign in with it."
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Set it, and tell the user by mail."""
+        response = super().form_valid(form)
+        tell_of_password(form.user)
+        return response
 
 
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:

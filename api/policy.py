@@ -1,10 +1,11 @@
-"""The Content-Security-Policy of every page."""
+"""What every page tells a browser: what it may load, and not to keep what is somebody's."""
 
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import has_vary_header
 
 POLICY = "; ".join(
     (
@@ -21,7 +22,8 @@ POLICY = "; ".join(
 class ContentSecurityPolicyMiddleware:
     """Lets a page load and run what this service serves as a file, and nothing else.
 
-    Django has a middleware of this kind from 6.0 on; for one policy that never varies this one is enough.
+    Django has a middleware of this kind from 6.0 on; for one policy that never varies this one is enough. A
+    page that looked at the session is kept by nobody: whoever comes to the same browser next sees none of it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -33,4 +35,6 @@ class ContentSecurityPolicyMiddleware:
             settings.DEBUG and response.status_code in (404, 500)
         ):  # Django's own pages have inline styles
             response["Content-Security-Policy"] = POLICY
+        if has_vary_header(response, "Cookie") and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-store"
         return response

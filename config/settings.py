@@ -156,9 +156,15 @@ REQUIRE_IF_MATCH = setting(env.bool, "REQUIRE_IF_MATCH", False, "true or false")
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "simulations:list", "home"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
-    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarity", {}),
+        ("MinimumLength", {"min_length": 12}),
+        ("CommonPassword", {}),
+        ("NumericPassword", {}),
+    )
 ]
+SESSION_COOKIE_AGE = 12 * 3600  # seconds after signing in, whatever is done meanwhile
 OPEN_OR_CLOSED = validate.OneOf(["open", "closed"])
 SIGNUP = setting(partial(env.str, validate=OPEN_OR_CLOSED), "SIGNUP", "closed", "open or closed")
 
@@ -194,6 +200,9 @@ STORAGES = {
 
 HTTPS = setting(env.bool, "HTTPS", False, "true or false")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# A cookie of this name is taken from this host alone, over TLS, for all of its paths (RFC 6265bis, 4.1.3.2).
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 

@@ -230,9 +230,26 @@ class PasswordTests(PeopleTestCase):
         self.assertContains(self.client.post("/accounts/password/", change), "entered incorrectly")
         changed = self.client.post("/accounts/password/", {**change, "old_password": PASSWORD}, follow=True)
         self.assertContains(changed, "The password was changed.")
+        (told,) = mail.outbox
+        self.assertEqual((told.to, told.subject), (["alice@example.org"], "Your password was changed"))
         self.assertEqual(self.signed_in, "alice")
         self.client.logout()
         self.assertRedirects(self.sign_in(password=self.NEW), STARTS_ON)
+
+    def test_a_change_is_made_where_no_mail_can_be_sent(self) -> None:
+        self.sign_in()
+        change = {"old_password": PASSWORD, "new_password1": self.NEW, "new_password2": self.NEW}
+        nowhere = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_PORT": 1}
+        with self.settings(**nowhere), self.assertLogs("accounts.mails", "ERROR"):
+            self.assertContains(
+                self.client.post("/accounts/password/", change, follow=True), "The password was changed."
+            )
+
+    def test_a_password_has_twelve_characters_and_is_no_common_one(self) -> None:
+        self.sign_in()
+        for new, why in {"Zx8!k2_vQ9a": "at least 12", "password1234": "too common"}.items():
+            change = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+            self.assertContains(self.client.post("/accounts/password/", change), why)
 
     def ask(self, email: str = "alice@example.org", **more: Any) -> Any:
         return self.client.post("/accounts/password/forgotten/", {"email": email}, follow=True, **more)
@@ -249,6 +266,7 @@ class PasswordTests(PeopleTestCase):
             form.request["PATH_INFO"], {"new_password1": self.NEW, "new_password2": self.NEW}, follow=True
         )
         self.assertContains(reset, "The password was set.")
+        self.assertEqual(mail.outbox[-1].subject, "Your password was changed")
         self.assertContains(self.client.get(link[1], follow=True), "This link does not work")
         self.assertRedirects(self.sign_in(password=self.NEW), STARTS_ON)
 

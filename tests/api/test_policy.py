@@ -43,6 +43,13 @@ class PolicyTests(ApiTestCase):
                 response = self.client.get(path)
                 self.assertEqual((response.status_code, policy(response)), (status, POLICY))
 
+    def test_no_cache_keeps_a_page_of_somebodys(self) -> None:
+        self.client.force_login(self.carol)
+        for path in ("/", "/simulations/", "/keys/", "/accounts/password/"):
+            with self.subTest(path):
+                self.assertIn("no-store", self.client.get(path)["Cache-Control"])
+        self.assertNotIn("no-store", Client().get("/api/docs").headers.get("Cache-Control", ""))
+
     def test_the_admin_has_the_policy(self) -> None:
         self.client.force_login(self.carol)
         for path in ("/admin/", "/admin/simulations/simulation/add/"):

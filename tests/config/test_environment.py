@@ -168,9 +168,9 @@ class EnvironmentTests(SimpleTestCase):
         self.assertEqual(self.read("settings.SIGNUP", SIGNUP="open"), "open")
 
     def test_cookies_are_secure_behind_tls_and_never_of_another_site(self) -> None:
-        secure = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE"
-        self.assertEqual(self.read(secure, HTTPS="true"), "True True")
-        self.assertEqual(self.read(secure, HTTPS=""), "False False")
+        secure = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SESSION_COOKIE_NAME"
+        self.assertEqual(self.read(secure, HTTPS="true"), "True True __Host-sessionid")
+        self.assertEqual(self.read(secure, HTTPS=""), "False False sessionid")
         self.assertEqual((settings.SESSION_COOKIE_HTTPONLY, settings.SESSION_COOKIE_SAMESITE), (True, "Lax"))
 
     def test_empty_values_count_as_not_set(self) -> None:
