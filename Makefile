@@ -1,7 +1,7 @@
 # Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check bench docs lock pictures test-next clean
+.PHONY: help run test install check audit bench docs lock pictures test-next clean
 
 PYTHON_NEXT ?= python3.13
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
@@ -33,6 +33,14 @@ check: .venv/dev ## Look at format, lint, types, missing migrations, and Django'
 		REDIS_URL=redis://127.0.0.1 \
 		SECRET_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
 		.venv/bin/python manage.py check --deploy --fail-level WARNING
+	@$(MAKE) --no-print-directory audit
+
+audit: .venv/dev ## Look the locked dependencies up among the known vulnerabilities, where those can be reached
+	@echo pip-audit
+	@found="$$(.venv/bin/pip-audit --progress-spinner=off --disable-pip --require-hashes -r requirements.lock 2>/dev/null)" \
+		|| { test -z "$$found" && echo "The data cannot be reached: nothing was looked up."; } \
+		|| { echo "$$found"; exit 1; }; \
+	echo "$$found" | grep -c "could not be audited" | sed 's/^0$$//; s/^..*/Not looked up: & packages./'
 
 bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers (needs wrk and PostgreSQL); ARGS go to the harness
 	@.venv/bin/python -m benchmarks.bench $(ARGS)

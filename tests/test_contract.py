@@ -1,4 +1,4 @@
-"""Each promise of docs/contract.md names tests, and each of those is there; docs/security.md names some too."""
+"""Each promise of docs/contract.md names tests; those are there, and what docs/security.md names is, too."""
 
 import ast
 import re
