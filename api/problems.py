@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
@@ -29,6 +29,9 @@ from api.problem_types import (
 PROBLEM_JSON = "application/problem+json"
 LISTED_ERRORS = 100
 RETRY_AFTER = "5"  # seconds that a client waits for the database
+# What PostgreSQL calls an invalid state of a transaction, and a retry mends: it takes no writes for now, as a
+# standby does, or it ended one that took too long.
+PASSING_STATES = frozenset({"25006", "25P03", "25P04"})
 
 FieldError = dict[str, str]
 """Where (`pointer`, `parameter` or `header`), `detail` and `code`: one entry of `errors`."""
@@ -89,6 +92,7 @@ def install_handlers(api: NinjaAPI) -> None:
         IntegrityError: _constraint,
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
+        InternalError: _internal,
         Exception: _crash,
     }
     for error, handler in handlers.items():
@@ -144,6 +148,12 @@ def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("the database cannot be used: %s", error, exc_info=error)
     headers = {"Retry-After": RETRY_AFTER}
     return Problem(UNAVAILABLE, "The database cannot be reached.", headers=headers).response(request)
+
+
+def _internal(request: HttpRequest, error: InternalError) -> HttpResponse:
+    if getattr(error.__cause__, "sqlstate", None) not in PASSING_STATES:
+        raise error
+    return _unavailable(request, error)
 
 
 def _crash(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -6,8 +6,9 @@ from io import StringIO
 from unittest import mock
 
 from django.contrib.staticfiles import finders
-from django.db import OperationalError, connection
+from django.db import InternalError, OperationalError, connection
 from django.test import override_settings
+from psycopg.errors import IdleInTransactionSessionTimeout, InFailedSqlTransaction, ReadOnlySqlTransaction
 
 from api.problem_types import PROBLEM_TYPES
 from tests.base import ApiTestCase
@@ -113,6 +114,24 @@ class PathTests(ApiTestCase):
             response = self.call("GET", "/api/me")
         self.assertProblem(response, 503, "unavailable")
         self.assertNotIn(b"secret", response.content)
+
+    def test_a_database_that_takes_no_writes_is_unavailable_and_a_broken_transaction_is_a_crash(self) -> None:
+        self.client.raise_request_exception = False
+        for state, status in {
+            ReadOnlySqlTransaction: 503,
+            IdleInTransactionSessionTimeout: 503,
+            InFailedSqlTransaction: 500,
+        }.items():
+
+            def fail(*args: object, state: type[Exception] = state) -> None:
+                raise InternalError from state()
+
+            with (
+                self.subTest(state.__name__),
+                connection.execute_wrapper(fail),
+                self.assertLogs(level="ERROR"),
+            ):
+                self.assertEqual(self.call("GET", "/api/me").status_code, status)
 
 
 class RequestIDTests(ApiTestCase):
