@@ -23,6 +23,7 @@ from config.environment import (
     redis_url,
     setting,
 )
+from config.logs import logging_as
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -206,22 +207,8 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 
-# Logs: to standard error, each line with its request's id
+# Logs
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.request_ids.RequestIDFilter"}},
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"},
-    },
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "axes": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # a client's 4xx is in the access log, not worth a warning
-    },
-}
+LINE_OR_JSON = validate.OneOf(["line", "json"])
+LOG_FORMAT = setting(partial(env.str, validate=LINE_OR_JSON), "LOG_FORMAT", "line", "line or json")
+LOGGING = logging_as(LOG_FORMAT)

@@ -57,6 +57,7 @@ class LiveTestCase(SimpleTestCase):
                 "STATEMENT_TIMEOUT",
                 "PGBOUNCER",
                 "REPLICA_URL",
+                "LOG_FORMAT",
             ),
             "",
         )

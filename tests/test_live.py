@@ -116,6 +116,15 @@ class LiveTests(LiveTestCase):
         self.assertEqual((lost["status"], lost["route"], lost["key"]), (404, None, None))
         self.assertEqual(lost["path"], "/nowhere/gf_…")
 
+    def test_every_line_of_the_log_can_be_json(self) -> None:
+        self.environment = {**self.environment, "LOG_FORMAT": "json"}
+        server, client = self.start()
+        server.terminate()
+        self.assertEqual(server.wait(60), 0)
+        log = (self.folder / f"{client.base_url.port}.log").read_text()
+        lines = [json.loads(line) for line in log.splitlines()]
+        self.assertIn("Starting gunicorn", next(line["message"] for line in lines if "message" in line))
+
     def test_what_the_server_itself_refuses_is_answered_and_logged(self) -> None:
         server, client = self.start()
         with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=30) as connection:

@@ -34,6 +34,7 @@ EMPTY = dict.fromkeys(
         "STATEMENT_TIMEOUT",
         "PGBOUNCER",
         "REPLICA_URL",
+        "LOG_FORMAT",
     ),
     "",
 )
@@ -73,6 +74,7 @@ class EnvironmentTests(SimpleTestCase):
             "TRUSTED_PROXIES": ("10.0.0.1/8", "addresses and networks"),
             "CONNECT_TIMEOUT": ("1", "seconds, 2 to 60"),
             "PGBOUNCER": ("maybe", "true or false"),
+            "LOG_FORMAT": ("xml", "line or json"),
         }
         for name, (value, takes) in cases.items():
             for command in (manage, gunicorn):
@@ -184,7 +186,7 @@ class EnvironmentTests(SimpleTestCase):
     def test_good_values_start(self) -> None:
         folder = self.enterContext(TemporaryDirectory())
         url = f"sqlite:///{folder}/goatfish.sqlite3"
-        good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": url}
+        good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": url, "LOG_FORMAT": "json"}
         for command in (manage, gunicorn):
             with self.subTest(command.__name__):
                 result = command(**good)
