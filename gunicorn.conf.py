@@ -13,6 +13,12 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(str(error))  # one line that says how to mend it, not a traceback
 
+from gunicorn import util
+
+from config.refusals import write_problem
+
+util.write_error = write_problem  # there is no setting for it
+
 wsgi_app = "config.wsgi"
 # An IPv6 address stands in brackets, or its colons are taken for the port's.
 bind = [f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"]

@@ -125,16 +125,35 @@ class LiveTests(LiveTestCase):
         lines = [json.loads(line) for line in log.splitlines()]
         self.assertIn("Starting gunicorn", next(line["message"] for line in lines if "message" in line))
 
-    def test_what_the_server_itself_refuses_is_answered_and_logged(self) -> None:
+    def test_what_the_server_itself_refuses_is_a_problem_and_logged(self) -> None:
         server, client = self.start()
-        with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=30) as connection:
-            connection.sendall(b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n")
-            self.assertTrue(connection.recv(100).startswith(b"HTTP/1.1 400 "))
+        for refused, status in {
+            b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n": 400,
+            b"GET /api/me?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n": 414,
+            b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n": 431,
+            b"\x16\x03\x01 this is no HTTP\r\n\r\n": 400,
+        }.items():
+            with self.subTest(status, sent=refused[:30]):
+                answer = self.send(refused, client.base_url.port or 0)
+                head, _, body = answer.partition(b"\r\n\r\n")
+                problem = json.loads(body)
+                self.assertIn(b"\r\nContent-Type: application/problem+json\r\n", head)
+                self.assertIn(f"\r\nX-Request-ID: {problem['request_id']}\r\n".encode(), head)
+                self.assertTrue(head.startswith(f"HTTP/1.1 {status} ".encode()), head)
+                self.assertEqual(
+                    (problem["status"], problem["type"]), (status, "/problems/malformed-request")
+                )
         server.terminate()
         self.assertEqual(server.wait(60), 0)
         log = (self.folder / f"{client.base_url.port}.log").read_text()
-        refused = [json.loads(line) for line in log.splitlines() if line.startswith("{")][-1]
-        self.assertEqual((refused["path"], refused["status"]), ("/api/me", 400))
+        logged = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        self.assertIn(("/api/me", 400), [(line["path"], line["status"]) for line in logged])
+
+    def send(self, request: bytes, port: int) -> bytes:
+        """Send bytes, and return all that comes back."""
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def pages(client: httpx.Client, url: str) -> Iterator[dict[str, list[dict[str, str]]]]:
