@@ -1,7 +1,8 @@
 """Measures Goatfish at 10 million rows: `python -m benchmarks.scale --help`.
 
-A thousand owners have them, and the first of these a tenth of all. Requests go to the service as deployed,
-one at a time; what is printed is the median in milliseconds, as a client on the same machine sees it.
+A thousand owners have them, and the first of these a tenth of all. Beside it is a database of ten thousand
+rows, to which the same requests go in turn. They go to the service as deployed, one at a time; what is
+printed is the median in milliseconds, as a client on the same machine sees it.
 """
 
 import csv
@@ -10,7 +11,9 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
@@ -31,6 +34,7 @@ OWNERS = 1_000
 LARGE = 1  # the owner of a tenth of all rows
 PAGE = 100
 LAST_PAGE = 10_000
+FEW = 10_000
 EXPORT_TIMEOUT = 600  # seconds
 
 
@@ -63,48 +67,88 @@ class Client:
         return length
 
 
+@dataclass(frozen=True)
+class Place:
+    """A database of so many rows, and a service on it."""
+
+    rows: int
+    owners: int
+    connection: Connection
+    address: str
+    server: int
+
+
 def main() -> None:
-    """Make the rows, measure, and print a table."""
+    """Make the rows, measure, and print the tables."""
     options = read_options()
-    owners = min(OWNERS, options.rows // 200)
-    with database(options.server, "goatfish_scale", keep=options.keep) as url, connect(url) as connection:
+    with place(options, FEW) as few, place(options, options.rows) as many:
+        sys.stdout.write(
+            f"\n| p50, ms | {few.rows:,} rows | {many.rows:,} rows | ratio |\n|---|--:|--:|--:|\n"
+        )
+        for who in "the large owner", "a small owner":
+            measure_requests((few, many), options.requests, who)
+        sys.stdout.write(f"\n| {many.rows:,} rows | |\n|---|--:|\n")
+        django.setup()  # on the larger one, whose environment came last
+        measure_pages(many, options.requests)
+        measure_streams(many.address, many.server, many.connection)
+
+
+@contextmanager
+def place(options: Namespace, rows: int) -> Iterator[Place]:
+    """Make a database, fill it, and serve it."""
+    owners = min(OWNERS, rows // 200)
+    name = f"goatfish_scale_{rows}"
+    with database(options.server, name, keep=options.keep) as url, connect(url) as connection:
         begun = time.monotonic()
-        fill(connection, options.rows, owners, options.rows // 10)
+        fill(connection, rows, owners, rows // 10)
         size = connection.execute(f"SELECT pg_size_pretty(pg_total_relation_size('{TABLE}'))").fetchone()
-        print_row(f"fill of {options.rows:,} rows, {size[0] if size else '?'}", time.monotonic() - begun, "s")
+        print_row(f"fill of {rows:,} rows, {size[0] if size else '?'}", time.monotonic() - begun, "s")
         os.environ.update(service_environment(url), DJANGO_SETTINGS_MODULE="config.settings")
-        django.setup()
         with serving(CONTENDERS[0], url) as (address, server):
-            measure_requests(address, connection, options.requests, owners)
-            measure_streams(address, server, connection)
+            yield Place(rows, owners, connection, address, server)
 
 
-def measure_requests(address: str, connection: Connection, times: int, owners: int) -> None:
-    """Print the median times of what is quick at any size, and of what looks at all of an owner's rows."""
-    large = Client(address, LARGE)
-    for owner, who in (LARGE, "the large owner"), (owners, "a small owner"):
-        client = Client(address, owner)
-        show_next = partial(send_next, client, ids_of(connection, owner, times))
-        print_median(f"get, {who}", times, show_next)
-        print_median(f"list of {PAGE}, {who}", times, partial(client.send, ""))
-        filtered = partial(client.send, f"?start_date__gte={DAY}&sort=name")
-        print_median(f"list of {PAGE}, filtered and sorted, {who}", times, filtered)
-        print_median(f"q=spring, {who}", 5, partial(client.send, "?q=spring"))
-        print_median(f"count=true, {who}", 5, partial(client.send, "?count=true"))
-        print_median(f"create, {who}", times, partial(client.send, "", "POST", PAYLOAD))
-    paths = {number: page_path(connection, LARGE, number) for number in (1, LAST_PAGE // 100, LAST_PAGE)}
-    pages = {number: partial(large.send, path) for number, path in paths.items() if path is not None}
-    took: dict[int, list[float]] = {number: [] for number in pages}
-    for _ in range(times + 1):  # in turn, so that a slow minute of the machine weighs on no page alone
-        for number, send in pages.items():
-            took[number].append(seconds(send))
-    for number, all in took.items():
-        print_row(f"list, page {number:,}, the large owner", median(all[1:]) * 1e3, "ms")
+def measure_requests(places: Sequence[Place], times: int, who: str) -> None:
+    """Print the median times of one owner's requests, sent to each place in turn."""
+    clients, ids = [], []
+    for place in places:
+        owner = LARGE if who == "the large owner" else place.owners
+        clients.append(Client(place.address, owner))
+        ids.append(ids_of(place.connection, owner, times))
+    requests: dict[str, tuple[int, Callable[[int], object]]] = {
+        "get": (times, lambda n: clients[n].send(f"/{next(ids[n])}")),
+        f"list of {PAGE}": (times, lambda n: clients[n].send("")),
+        f"list of {PAGE}, filtered and sorted": (
+            times,
+            lambda n: clients[n].send(f"?start_date__gte={DAY}&sort=name"),
+        ),
+        "q=spring": (5, lambda n: clients[n].send("?q=spring")),
+        "count=true": (5, lambda n: clients[n].send("?count=true")),
+        "create": (times, lambda n: clients[n].send("", "POST", PAYLOAD)),
+    }
+    for what, (number, send) in requests.items():
+        few, many = in_turn([partial(send, n) for n in range(len(places))], number)
+        sys.stdout.write(f"| {what}, {who} | {few:,.1f} | {many:,.1f} | {many / few:.2f} |\n")
+        sys.stdout.flush()
 
 
-def send_next(client: Client, ids: Iterator[str]) -> None:
-    """Get the next of some objects."""
-    client.send(f"/{next(ids)}")
+def measure_pages(place: Place, times: int) -> None:
+    """Print the median times of pages of the large owner's list, from its first to its last."""
+    numbers = [1, LAST_PAGE // 100, LAST_PAGE]
+    client = Client(place.address, LARGE)
+    paths = {number: page_path(place.connection, LARGE, number) for number in numbers}
+    pages = {number: partial(client.send, path) for number, path in paths.items() if path is not None}
+    for number, took in zip(pages, in_turn(list(pages.values()), times), strict=True):
+        print_row(f"list, page {number:,}, the large owner", took, "ms")
+
+
+def in_turn(acts: Sequence[Callable[[], object]], times: int) -> list[float]:
+    """Return the median milliseconds of each act; a slow minute of the machine weighs on all alike."""
+    took: list[list[float]] = [[] for _ in acts]
+    for _ in range(times + 1):
+        for act, all in zip(acts, took, strict=True):
+            all.append(seconds(act))
+    return [median(all[1:]) * 1e3 for all in took]
 
 
 def measure_streams(address: str, server: int, connection: Connection) -> None:
@@ -180,8 +224,7 @@ def cursor_after(owner: int, created_at: datetime, id: str) -> str:
 
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:
     """Do something so many times, after once for nothing, and print the median of how long it took."""
-    took = [seconds(act) for _ in range(times + 1)]
-    print_row(what, median(took[1:]) * 1e3, "ms")
+    print_row(what, in_turn([act], times)[0], "ms")
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -200,13 +243,13 @@ def print_row(what: str, value: float, unit: str) -> None:
 def read_options() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description="Measures Goatfish at 10 million rows.")
-    parser.add_argument("--rows", type=int, default=10_000_000, help="10,000 or more; 10,000,000 if left out")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="20,000 or more; 10,000,000 if left out")
     parser.add_argument("--requests", type=int, choices=range(1, 1001), default=50, metavar="1-1000")
     parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
-    parser.add_argument("--keep", action="store_true", help="keep the database goatfish_scale")
+    parser.add_argument("--keep", action="store_true", help="keep the databases goatfish_scale_…")
     options = parser.parse_args()
-    if not 10_000 <= options.rows <= 100_000_000:
-        parser.error("--rows takes 10,000 to 100,000,000")
+    if not 20_000 <= options.rows <= 100_000_000:
+        parser.error("--rows takes 20,000 to 100,000,000")
     return options
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from gunicorn import util
 
+# No module that needs Django: gunicorn's master loads this, and has no settings.
 from api.problem_types import INTERNAL_ERROR, MALFORMED_REQUEST
-from api.problems import PROBLEM_JSON
 
 
 def write_problem(sock: Any, status: int, reason: str, message: str) -> None:
@@ -23,7 +23,7 @@ def write_problem(sock: Any, status: int, reason: str, message: str) -> None:
         }
     )
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {PROBLEM_JSON}\r\n"
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
         f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     util.write_nonblock(sock, head.encode() + body)

@@ -61,8 +61,9 @@ class LiveTestCase(SimpleTestCase):
             ),
             "",
         )
+        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         cls.environment = {
-            **os.environ,
+            **inherited,
             **empty,
             "DATABASE_URL": cls.database(),
             "SECRET_KEY": uuid4().hex * 2,
