@@ -35,6 +35,8 @@ threads = 8
 # Longer than the 60 seconds for which a proxy commonly keeps its own side open: the proxy closes first, and
 # never sends a request into a connection that is just being closed.
 keepalive = 75
+# No `max_requests`: a worker's memory is the same after an hour of mixed load (docs/benchmarks.md), and one
+# that is recycled closes connections on which a client may just be sending.
 # What is under way at SIGTERM may end within this, and before systemd (90 seconds) or a container's
 # `stop_grace_period` kills it.
 graceful_timeout = 30

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from socket import getaddrinfo
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -113,6 +114,24 @@ def read_seconds(name: str) -> int | None:
     if not re.fullmatch("[1-9][0-9]{0,4}", text) or int(text) > 86_400:
         raise EnvError(text)
     return int(text)
+
+
+def read_host(name: str) -> str:
+    """Read a variable as an address, or a name that has one here. Raises EnvError."""
+    text = os.environ[name]
+    try:
+        getaddrinfo(text, None)
+    except (OSError, UnicodeError) as error:
+        raise EnvError(text) from error
+    return text
+
+
+def read_names(name: str) -> list[str]:
+    """Read a variable as names of hosts, separated by commas, as ALLOWED_HOSTS has them. Raises EnvError."""
+    names = [part.strip() for part in os.environ[name].split(",")]
+    if not all(re.fullmatch(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", part) for part in names):
+        raise EnvError(names)
+    return names
 
 
 def read_networks(name: str) -> list[Network]:

@@ -17,6 +17,8 @@ from config.environment import (
     cache,
     kept_secret,
     mail,
+    read_host,
+    read_names,
     read_networks,
     read_rate,
     read_seconds,
@@ -39,9 +41,12 @@ env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
 DEBUG = setting(env.bool, "DEBUG", False, "true or false")
 ALLOWED_HOSTS = setting(
-    env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "host names, separated by commas"
+    read_names,
+    "ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]"],
+    "names of hosts without scheme or port, separated by commas",
 )
-HOST = setting(env.str, "HOST", "127.0.0.1", "an address to listen on")
+HOST = setting(read_host, "HOST", "127.0.0.1", "an address of this machine to listen on")
 PORT = setting(partial(env.int, validate=validate.Range(1, 65535)), "PORT", 8000, "a port, 1 to 65535")
 WEB_CONCURRENCY = setting(
     partial(env.int, validate=validate.Range(1, 1024)),

@@ -67,6 +67,11 @@ class EnvironmentTests(SimpleTestCase):
         cases = {
             "PORT": ("abc", "a port, 1 to 65535"),
             "WEB_CONCURRENCY": ("0", "a number of worker processes"),
+            "HOST": ("300.1.1.1", "an address of this machine"),
+            "ALLOWED_HOSTS": ("https://example.org", "names of hosts without scheme or port"),
+            "RATE_LIMIT": ("5", "a number and /second"),
+            "RATE_LIMIT_ANONYMOUS": ("many/minute", "a number and /second"),
+            "REQUIRE_IF_MATCH": ("maybe", "true or false"),
             "DEBUG": ("maybe", "true or false"),
             "HTTPS": ("2", "true or false"),
             "SIGNUP": ("maybe", "open or closed"),
@@ -119,6 +124,17 @@ class EnvironmentTests(SimpleTestCase):
                 result = manage(**{"REPLICA_URL": replica, **whole, **changed})
                 self.assertRefused(result, "REPLICA_URL")
                 self.assertNotIn("secret", result.stderr)
+
+    def test_a_redis_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
+        for command in (manage, gunicorn):
+            result = command(REDIS_URL="http://u:secret@h")
+            self.assertRefused(result, "REDIS_URL", "redis://:PASSWORD@HOST:PORT/NUMBER")
+            self.assertNotIn("secret", result.stderr)
+
+    def test_the_names_of_the_service_may_be_of_any_kind_that_django_takes(self) -> None:
+        names = "example.org, .example.com,127.0.0.1,[::1],*"
+        read = self.read("*settings.ALLOWED_HOSTS", ALLOWED_HOSTS=names)
+        self.assertEqual(read, "example.org .example.com 127.0.0.1 [::1] *")
 
     def test_an_email_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
         for command in (manage, gunicorn):
