@@ -1,7 +1,7 @@
 # Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check audit bench docs lock pictures test-next clean
+.PHONY: help run test install check audit bench faults docs lock pictures test-next clean
 
 PYTHON_NEXT ?= python3.13
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
@@ -44,6 +44,11 @@ audit: .venv/dev ## Look the locked dependencies up among the known vulnerabilit
 
 bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers (needs wrk and PostgreSQL); ARGS go to the harness
 	@.venv/bin/python -m benchmarks.bench $(ARGS)
+
+faults: .venv/dev ## Break what the service stands on, for ten minutes, and count what is lost; PAGE= is where the table goes
+	@FAULTS=long FAULTS_PAGE="$(PAGE)" SECRET_KEY="of the tests alone" \
+		DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
+		.venv/bin/python -m pytest tests/faults $(ARGS)
 
 docs: .venv/dev ## Remake docs/openapi.json from the code
 	@SECRET_KEY=unused DATABASE_URL= .venv/bin/python manage.py export_openapi_schema --skip-checks --api config.api.api \

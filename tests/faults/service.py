@@ -1,5 +1,6 @@
 """The service as a process, and many callers at once."""
 
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -20,6 +22,13 @@ from tests.live import LiveTestCase, free_port, is_ready, kill
 
 T = TypeVar("T")
 
+# What systemd does for a service with a socket unit: the listener is its file 3, and it is told so.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
 WITHIN = 60.0  # seconds that anything may take before a test gives up; all of it takes a fraction of that
 
@@ -30,9 +39,12 @@ class ServiceTestCase(LiveTestCase):
     variables: ClassVar[dict[str, str]] = {"RATE_LIMIT": "off"}
 
     @classmethod
-    def launch(cls) -> "Server":
-        """Start gunicorn; return it once `/readyz` is content. It ends with the class at the latest."""
-        server = Server(cls.folder, cls.environment, cls.key)
+    def launch(cls, listener: socket.socket | None = None, **variables: str) -> "Server":
+        """Start gunicorn; return it once `/readyz` is content. It ends with the class at the latest.
+
+        It listens on a port of its own, or where `listener` does already.
+        """
+        server = Server(cls.folder, {**cls.environment, **variables}, cls.key, listener)
         cls.addClassCleanup(server.kill)
         wait_until(server.is_ready)
         return server
@@ -52,13 +64,18 @@ class ServiceTestCase(LiveTestCase):
 class Server:
     """A gunicorn and its workers, a process group of their own; `client` has alice's key."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], key: str) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], key: str, listener: socket.socket | None = None
+    ) -> None:
         """Start it."""
-        self.port, self.key = free_port(), key
-        self.log = folder / f"{self.port}.log"
+        self.port, self.key = listener.getsockname()[1] if listener else free_port(), key
+        self.log = folder / f"{uuid4().hex}.log"
+        gunicorn = [str(Path(sys.executable).with_name("gunicorn"))]
+        files = [listener.fileno()] if listener else []
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("gunicorn")],
+                [sys.executable, "-c", HAND_OVER, *map(str, files), *gunicorn] if files else gunicorn,
+                pass_fds=files,
                 cwd=settings.BASE_DIR,
                 env={**environment, "PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
@@ -66,8 +83,9 @@ class Server:
                 stderr=output,
                 start_new_session=True,
             )
+        self.address = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}",
+            base_url=self.address,
             headers={"X-API-Key": key},
             timeout=WITHIN,
             limits=httpx.Limits(),  # none

@@ -1,24 +1,19 @@
 """Rate limits that many processes count together in Redis, or cannot count without it."""
 
 import re
-import shutil
-import subprocess
-import tempfile
 from collections import Counter
-from pathlib import Path
-from unittest import skipUnless
 
 import httpx
-import redis
 
-from tests.faults.service import ServiceTestCase, at_once, wait_until
-from tests.live import free_port, kill
+from tests.faults.redis_server import needs_redis, start_redis
+from tests.faults.service import ServiceTestCase, at_once
+from tests.live import free_port
 
 CALLERS = 50
 ROUNDS = 6
 
 
-@skipUnless(shutil.which("redis-server"), "needs a redis-server to start")
+@needs_redis
 class SharedLimitTests(ServiceTestCase):
     """Two machines, as it were, of four worker processes each."""
 
@@ -28,35 +23,9 @@ class SharedLimitTests(ServiceTestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.variables = {**cls.variables, "REDIS_URL": cls.start_redis()}
+        cls.variables = {**cls.variables, "REDIS_URL": start_redis(cls).url}
         super().setUpClass()
         cls.machines = [cls.launch().client for _ in range(2)]
-
-    @classmethod
-    def start_redis(cls) -> str:
-        """Start a Redis of the class's own, and return its URL."""
-        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        url = f"unix://{folder / 'redis.sock'}"
-        server = subprocess.Popen(
-            [
-                "redis-server",
-                "--port",
-                "0",
-                "--unixsocket",
-                folder / "redis.sock",
-                "--save",
-                "",
-                "--dir",
-                folder,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        cls.addClassCleanup(kill, server)
-        with redis.Redis.from_url(url) as client:
-            wait_until(lambda: answers(client))
-        return url
 
     def get_at_once(self, key: str) -> list[httpx.Response]:
         """Send 300 requests, in turns to each machine, by 50 callers at once."""
@@ -115,14 +84,6 @@ class UnreachableRedisTests(ServiceTestCase):
             self.assertNotIn("RateLimit-Policy", answer.headers)
         lines = re.findall("rate limits are off, because Redis cannot be used", server.log.read_text())
         self.assertIn(len(lines), (1, 2))  # by the workers that had a request; there are two
-
-
-def answers(client: redis.Redis) -> bool:
-    """Tell whether a Redis is there."""
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
 
 
 def remaining(answer: httpx.Response) -> int:

@@ -18,9 +18,9 @@ ROLE = "postgres"
 class Cluster:
     """One server, on a port of loopback, with its files in a temporary folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"postgres://{ROLE}@127.0.0.1:{self.port}/{ROLE}"
         if os.geteuid() == 0:  # as whom PostgreSQL refuses to run
             shutil.chown(self.folder, ROLE)
@@ -34,9 +34,9 @@ class Cluster:
         cluster.start()
         return cluster
 
-    def standby(self, *settings: str) -> "Cluster":
+    def standby(self, *settings: str, port: int | None = None) -> "Cluster":
         """Make a server that follows this one, and start it."""
-        cluster = Cluster()
+        cluster = Cluster(port)
         cluster.run("pg_basebackup", "-R", "--checkpoint=fast", "-d", self.url, "-D", str(cluster.data))
         cluster.configure(*settings)
         cluster.start()

@@ -1,0 +1,141 @@
+"""Clients that mean harm, or are broken, behind nginx: the others notice nothing."""
+
+import resource
+import socket
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from http.client import parse_headers
+from io import BufferedReader
+from pathlib import Path
+from threading import Event
+
+import httpx
+
+from accounts.keys import new_key
+from tests.faults.experiments import ExperimentTestCase
+from tests.faults.figures import times
+from tests.faults.nginx import Nginx, needs_nginx
+from tests.faults.service import WITHIN, at_once
+
+HEAD = b"POST /api/simulations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+GUESS = b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n"
+GUESSERS, PER_SECOND, AT_A_TIME = 4, 1000, 25
+
+
+@needs_nginx
+class HostileTests(ExperimentTestCase):
+    variables = {"RATE_LIMIT": "off", "RATE_LIMIT_ANONYMOUS": "60/minute"}
+    nginx: Nginx
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.nginx = Nginx(folder, [cls.launch()])
+        cls.addClassCleanup(cls.nginx.end)
+
+    def test_idle_connections_are_no_burden(self) -> None:
+        self.hold("idle connections", times(10_000, 300), b"")
+
+    def test_heads_that_never_end_are_no_burden(self) -> None:
+        self.hold("requests whose head never ends", times(1_000, 100), HEAD)
+
+    def test_bodies_that_never_end_are_no_burden(self) -> None:
+        key = f"X-API-Key: {self.key}\r\n".encode()
+        chunked = HEAD + key + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{    \r\n"
+        self.hold("requests whose body never ends", times(1_000, 100), chunked)
+
+    def test_huge_bodies_are_refused(self) -> None:
+        def post(number: int) -> int:
+            """Send 100 MB, in turns with a length that says so and without."""
+            body = b" " * 10**6
+            content: bytes | Iterator[bytes] = body * 100 if number % 2 else iter([body] * 100)
+            headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
+            try:
+                url = f"{self.nginx.address}/api/simulations"
+                return httpx.post(url, content=content, headers=headers, timeout=WITHIN).status_code
+            except httpx.WriteError:
+                return 413  # it was closed before all was sent
+
+        with self.load("bodies of 100 MB", self.nginx.address, graceful=True) as load:
+            for _ in range(times(10, 1)):
+                self.assertEqual(at_once(4, post), [413] * 4)
+                load.go_on()
+
+    def test_floods_of_headers_are_refused(self) -> None:
+        fields = b"".join(b"X-Field-%d: %s\r\n" % (number, b"x" * 4000) for number in range(200))
+
+        def send(_: int) -> int:
+            with socket.create_connection(("127.0.0.1", self.nginx.port), WITHIN) as connection:
+                try:
+                    connection.sendall(HEAD + fields + b"\r\n")
+                    return int(connection.recv(100).split()[1])
+                except ConnectionError:
+                    return 400
+
+        with self.load("800 KB of headers", self.nginx.address, graceful=True) as load:
+            for _ in range(times(100, 5)):
+                self.assertEqual(at_once(10, send), [400] * 10)
+                load.go_on()
+
+    def test_a_thousand_wrong_keys_a_second_are_no_burden(self) -> None:
+        begun = time.monotonic()
+        with (
+            self.load("1,000 wrong keys within a second", self.nginx.address, graceful=True) as load,
+            guessing(self.nginx.port) as answers,
+        ):
+            for second in range(times(30, 2)):
+                load.wait(lambda second=second: answers.total() > second * PER_SECOND)  # type: ignore[misc]
+                load.go_on()
+        self.assertEqual(answers.keys(), {401, 429})
+        windows = 2 + (time.monotonic() - begun) // 60
+        self.assertLessEqual(
+            answers[401], 60 * windows * 2
+        )  # by two workers, each of which counts for itself
+
+    def hold(self, title: str, count: int, sent: bytes) -> None:
+        """Open so many connections and send something on each, which is left unfinished."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        with (
+            self.load(f"{count:,} {title}", self.nginx.address, graceful=True) as load,
+            ExitStack() as held,
+        ):
+            for _ in range(count):
+                connection = socket.create_connection(("127.0.0.1", self.nginx.port), WITHIN)
+                held.enter_context(connection).sendall(sent)
+            load.go_on()
+
+
+@contextmanager
+def guessing(port: int) -> Iterator[Counter[int]]:
+    """Try keys that look right, a thousand a second, and count the answers."""
+    answers, stop = Counter[int](), Event()
+
+    def guess(_: int) -> None:
+        with (
+            socket.create_connection(("127.0.0.1", port), WITHIN) as connection,
+            connection.makefile("rb") as lines,
+        ):
+            while not stop.wait(GUESSERS * AT_A_TIME / PER_SECOND):
+                connection.sendall(b"".join(GUESS % new_key().encode() for _ in range(AT_A_TIME)))
+                answers.update([read_status(lines) for _ in range(AT_A_TIME)])
+
+    with ThreadPoolExecutor(GUESSERS) as threads:
+        guessers = threads.map(guess, range(GUESSERS))
+        try:
+            yield answers
+        finally:
+            stop.set()
+    list(guessers)  # raises what went wrong
+
+
+def read_status(lines: BufferedReader) -> int:
+    """Read an answer, and return its status."""
+    status = int(lines.readline().split()[1])
+    lines.read(int(parse_headers(lines)["Content-Length"]))
+    return status

@@ -1,0 +1,20 @@
+"""Workers that are killed at random while clients write."""
+
+import os
+import random
+import signal
+from contextlib import suppress
+
+from tests.faults.experiments import ExperimentTestCase
+from tests.faults.figures import times
+from tests.faults.processes import children
+
+
+class KilledWorkerTests(ExperimentTestCase):
+    def test_a_killed_worker_loses_nothing_that_was_acknowledged(self) -> None:
+        server = self.launch()
+        with self.load("a worker killed (SIGKILL)", server.address) as load:
+            for _ in range(times(100, 5)):
+                with suppress(ProcessLookupError):
+                    os.kill(random.choice(children(server.process.pid)), signal.SIGKILL)
+                load.recover()

@@ -1,0 +1,102 @@
+"""A PostgreSQL that goes away, refuses, or is hard to reach, and comes back, while clients write."""
+
+from contextlib import ExitStack
+from threading import Event
+
+import psycopg
+
+from tests.faults.figures import times
+from tests.faults.postgres import NAME, ROLE, PostgresTestCase
+from tests.faults.service import Server
+from tests.faults.wire import Wire
+
+
+class PostgresTests(PostgresTestCase):
+    server: Server
+    beyond: Server  # whose PostgreSQL is at the other end of a wire
+    wire: Wire
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.server = cls.launch()
+        cls.wire = Wire(cls.cluster.port)
+        cls.addClassCleanup(cls.wire.close)
+        cls.beyond = cls.launch(DATABASE_URL=f"postgres://{ROLE}@127.0.0.1:{cls.wire.port}/{NAME}")
+
+    def test_a_crash_of_postgresql_loses_nothing_that_was_acknowledged(self) -> None:
+        with self.load("PostgreSQL stopped (immediate), started again", self.server.address) as load:
+            for _ in range(times(20, 2)):
+                self.cluster.stop()
+                load.await_failures()
+                self.cluster.start()
+                load.recover()
+
+    def test_ended_sessions_are_made_anew(self) -> None:
+        with self.load("all sessions ended (pg_terminate_backend)", self.server.address) as load:
+            for _ in range(times(50, 5)):
+                self.end_sessions()
+                load.recover()
+
+    def test_a_postgresql_without_a_free_connection_is_waited_for(self) -> None:
+        with self.load("all connections taken by others", self.server.address) as load:
+            for _ in range(times(10, 1)):
+                with ExitStack() as taken:
+                    self.take_all(taken)
+                    load.await_failures()
+                load.recover()
+
+    def test_a_read_only_postgresql_is_read_and_refuses_writes_for_the_moment(self) -> None:
+        self.addCleanup(self.set_read_only, "off")
+        with self.load("read-only (default_transaction_read_only)", self.server.address) as load:
+            for _ in range(times(10, 1)):
+                self.set_read_only("on")
+                load.await_failures()
+                self.assertEqual(self.server.client.get("/api/simulations").status_code, 200)
+                self.set_read_only("off")
+                load.recover()
+
+    def test_connections_that_are_cut_are_made_anew(self) -> None:
+        with self.load("all connections to PostgreSQL cut", self.beyond.address) as load:
+            for _ in range(times(50, 5)):
+                self.wire.cut()
+                load.recover()
+
+    def test_a_network_that_is_silent_for_a_while_is_waited_for(self) -> None:
+        with self.load("the network to PostgreSQL silent for 3 s", self.beyond.address) as load:
+            for _ in range(times(10, 1)):
+                self.wire.stall()
+                Event().wait(3)  # the fault itself
+                self.wire.resume()
+                load.recover()
+
+    def test_a_slow_network_is_slow_and_nothing_more(self) -> None:
+        with self.load(
+            "the network to PostgreSQL slower by 50 ms", self.beyond.address, graceful=True
+        ) as load:
+            self.wire.delay = 0.05
+            load.go_on()
+            self.wire.delay = 0.0
+
+    def test_what_a_vanished_machine_had_begun_is_given_up(self) -> None:
+        """What it held locked is free once PostgreSQL has noticed; nothing else has to wait for that."""
+        with self.load("all connections lost, PostgreSQL not told", self.beyond.address) as load:
+            for _ in range(times(10, 1)):
+                self.wire.vanish()
+                load.go_on()
+
+    def take_all(self, taken: ExitStack) -> None:
+        """Take all connections, and end those of the service, until it has none."""
+        while True:
+            try:
+                taken.enter_context(
+                    psycopg.connect(self.environment["DATABASE_URL"], application_name="others")
+                )
+            except psycopg.OperationalError:
+                if not self.end_sessions():
+                    return
+
+    def set_read_only(self, value: str) -> None:
+        """Let the server take no writes, or writes again."""
+        self.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        self.cluster.execute("SELECT pg_reload_conf()")
