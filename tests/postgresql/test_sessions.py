@@ -7,6 +7,8 @@ class SessionTests(TestCase):
         with connection.cursor() as cursor:
             cursor.execute("SHOW statement_timeout")
             self.assertEqual(cursor.fetchone(), ("30s",))
+            cursor.execute("SHOW tcp_keepalives_idle")
+            self.assertEqual(cursor.fetchone(), ("10",))
         options = connection.connection.info.get_parameters()
         for name, value in {
             "connect_timeout": "5",
