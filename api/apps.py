@@ -8,4 +8,4 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, and what is done with a new connection."""
-        from api import checks, times  # noqa: F401
+        from api import checks, deploy_checks, times  # noqa: F401

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
@@ -31,9 +31,13 @@ class HealthMiddleware:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-            if not self.migrated:
-                executor = MigrationExecutor(connection)
-                self.migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            self.migrated = self.migrated or not migrations_are_missing()
         except DatabaseError:
             return "the database does not answer"
         return None if self.migrated else "migrations are missing: run manage.py migrate"
+
+
+def migrations_are_missing(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Tell whether a database lacks migrations that this version has."""
+    executor = MigrationExecutor(connections[using])
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -7,6 +7,7 @@ Its message begins with the id of the request, by which an index finds it:
 import secrets
 from collections.abc import Iterable
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -143,3 +144,18 @@ def entries_of(row: Model) -> "QuerySet[LogEntry]":
     """Return what was written to a row, the latest first."""
     kind = ContentType.objects.get_for_model(row)
     return LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+
+
+def forget_before(time: datetime, batch: int = 1_000) -> int:
+    """Delete the entries from before a time, a batch at a time; returns how many there were."""
+    total, last = (
+        0,
+        datetime.min.replace(tzinfo=UTC),
+    )  # past what was deleted, an index need not be read again
+    while True:
+        old = LogEntry.objects.filter(action_time__gte=last, action_time__lt=time).order_by("action_time")
+        found = list(old.values_list("pk", "action_time")[:batch])
+        if not found:
+            return total
+        last = found[-1][1]
+        total += LogEntry.objects.filter(pk__in=[pk for pk, _ in found]).delete()[0]

@@ -76,6 +76,16 @@ class KeptUpload(models.Model):
         return self.token
 
 
+class TakenBackup(models.Model):
+    """A note that a backup was written to its end, by which `manage.py check` knows; in no backup itself."""
+
+    taken_at = models.DateTimeField()
+    rows = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows at {self.taken_at:%Y-%m-%d %H:%M}"
+
+
 def owned_indexes(*sort_keys: str) -> list[models.Index]:
     """Return the indexes of the admin, and of one owner's list sorted by a time or one of the keys."""
     keys = ("created_at", "updated_at", *sort_keys)
