@@ -9,6 +9,7 @@ from os import cpu_count
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
 from environs import Env, validate
 
 from config.databases import Limits, database, sqlite
@@ -34,8 +35,9 @@ with suppress(OSError):  # a read-only file system has them already, or does wit
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
+# Into the process's own environment, whose values stand. Env.read_env would hide it from `setting`.
+load_dotenv(BASE_DIR / ".env")
 env = Env()
-env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
 # The process
 

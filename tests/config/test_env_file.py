@@ -1,0 +1,58 @@
+"""Settings from a file `.env`, in a copy of what reads it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.test import SimpleTestCase
+
+FILE = """
+# As it stands in an installation; a value may be in quotes.
+HTTPS=true
+ALLOWED_HOSTS=goatfish.example.org
+WEB_CONCURRENCY=3
+RATE_LIMIT=5/day
+SIGNUP=
+DATABASE_URL="sqlite:////nowhere/goatfish.sqlite3"
+SECRET_KEY=of-the-file
+"""
+SHOW = """
+from config import settings as s
+print(s.HTTPS, s.ALLOWED_HOSTS, s.WEB_CONCURRENCY, tuple(s.RATE_LIMIT), s.SIGNUP, s.SECRET_KEY)
+print(s.DATABASES["default"]["NAME"])
+"""
+
+
+class EnvFileTests(SimpleTestCase):
+    def shown(self, **variables: str) -> list[str]:
+        """Return what settings are read from the file, and from variables beside it."""
+        folder = Path(self.enterContext(TemporaryDirectory()))
+        shutil.copytree(settings.BASE_DIR / "config", folder / "config")
+        shutil.copy(settings.BASE_DIR / "pyproject.toml", folder)
+        (folder / ".env").write_text(FILE)
+        environment = {"PATH": os.environ["PATH"], **variables}
+        command = [sys.executable, "-c", SHOW]
+        result = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.splitlines()
+
+    def test_every_kind_of_setting_is_read_from_it(self) -> None:
+        self.assertEqual(
+            self.shown(),
+            [
+                "True ['goatfish.example.org'] 3 (5, 86400) closed of-the-file",
+                "/nowhere/goatfish.sqlite3",
+            ],
+        )
+
+    def test_what_the_environment_says_stands(self) -> None:
+        shown = self.shown(
+            HTTPS="false", RATE_LIMIT="7/day", SECRET_KEY="of-the-process", WEB_CONCURRENCY="2"
+        )
+        self.assertEqual(shown[0], "False ['goatfish.example.org'] 2 (7, 86400) closed of-the-process")
