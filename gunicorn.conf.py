@@ -50,3 +50,7 @@ control_socket_disable = True
 # To standard output; a request's line names its id, as the log and every error body do.
 accesslog = "-"
 logger_class = "config.access_log.AccessLogger"
+
+# Counted for `/metrics` across all workers, or not at all.
+if settings.METRICS_TOKEN:
+    from config.worker_metrics import child_exit, on_exit, on_starting, post_fork, pre_fork  # noqa: F401

@@ -16,6 +16,8 @@ from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
+from api.wrappers import watched
+
 Row = Sequence[Any]
 
 
@@ -168,10 +170,12 @@ def copy_in(cursor: Any, table: str, fields: "list[Field[Any, Any]]", rows: Iter
     quote = connection.ops.quote_name
     names = ", ".join(quote(str(field.column)) for field in fields)
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
-    with (
-        connection.wrap_database_errors,
-        cursor.copy(f"COPY {quote(table)} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {quote(table)} ({names}) FROM STDIN (FORMAT BINARY)"
+
+    def copy_rows() -> None:
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+    watched(connection, statement, copy_rows)

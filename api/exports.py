@@ -1,7 +1,7 @@
 """Streaming all that is selected, in memory that does not grow with it."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from api.owned import Owned
 from api.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.schemas import OwnedOut
 from api.selections import Selection
+from api.wrappers import watched
 
 ExportFormat = Annotated[Literal["csv", "ndjson"], Query(description="What the stream is written in.")]
 Write = Callable[[Iterator[Sequence[Row]]], Iterator[bytes]]
@@ -43,10 +44,14 @@ def stream(rows: QuerySet[Any], fields: list[str], format: ExportFormat = "csv")
 
 def _read(rows: QuerySet[Any], write: Write) -> Generator[bytes, None, None]:
     """Read through a cursor of the server's, which on PostgreSQL lives as long as a transaction does."""
-    on_server = connections[rows.db].vendor == "postgresql"
-    with transaction.atomic(using=rows.db) if on_server else nullcontext():
-        read = rows.iterator(chunk_size=CHUNK)
-        yield from write(iter(lambda: list(islice(read, CHUNK)), []))
+    connection = connections[rows.db]
+    read: Any = rows.iterator(chunk_size=CHUNK)
+    with (
+        transaction.atomic(using=rows.db) if connection.vendor == "postgresql" else nullcontext(),
+        closing(read),  # the cursor ends before its transaction does, where nobody reads on
+    ):
+        fetch = partial(watched, connection, "FETCH", lambda: list(islice(read, CHUNK)))
+        yield from write(iter(fetch, []))
 
 
 class Stream:

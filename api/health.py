@@ -8,26 +8,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 
-class HealthMiddleware:
-    """Answers before Django looks at `Host`, which a probe on an address cannot know."""
+class Readiness:
+    """Whether requests can be served; migrations are looked at until they are complete once."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
+    def __init__(self) -> None:
         self.migrated = False
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info not in ("/healthz", "/readyz"):
-            return self.get_response(request)
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        fault = self.fault() if request.path_info == "/readyz" else None
-        response = HttpResponse(fault or "ok", status=503 if fault else 200, content_type="text/plain")
-        response["Cache-Control"] = "no-store"
-        response["Content-Length"] = str(len(response.content))
-        return response
-
     def fault(self) -> str | None:
-        """Return why requests cannot be served; migrations are looked at until they are complete once."""
+        """Return why requests cannot be served."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
@@ -35,6 +23,25 @@ class HealthMiddleware:
         except DatabaseError:
             return "the database does not answer"
         return None if self.migrated else "migrations are missing: run manage.py migrate"
+
+
+class HealthMiddleware:
+    """Answers before Django looks at `Host`, which a probe on an address cannot know."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.readiness = Readiness()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in ("/healthz", "/readyz"):
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        fault = self.readiness.fault() if request.path_info == "/readyz" else None
+        response = HttpResponse(fault or "ok", status=503 if fault else 200, content_type="text/plain")
+        response["Cache-Control"] = "no-store"
+        response["Content-Length"] = str(len(response.content))
+        return response
 
 
 def migrations_are_missing(using: str = DEFAULT_DB_ALIAS) -> bool:

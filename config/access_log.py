@@ -1,6 +1,5 @@
 """What gunicorn logs: one line of JSON for each request, and its own messages in the form of all others."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +7,8 @@ import orjson
 from gunicorn.glogging import Logger
 
 from config import settings
-from config.logs import JSONFormatter
+from config.logs import KEY, JSONFormatter
 
-KEY = re.compile(r"gf_[0-9A-Za-z]{36}")
 MILLISECOND = timedelta(milliseconds=1)
 
 

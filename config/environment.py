@@ -49,6 +49,13 @@ def cache(url: str) -> dict[str, Any]:
     return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": seconds}
 
 
+def bearer_token(token: str) -> str:
+    """Return a token that a client can send in a header. The error does not repeat it."""
+    if not re.fullmatch("[!-~]*", token):
+        raise ImproperlyConfigured("METRICS_TOKEN cannot be read; it takes ASCII characters without spaces.")
+    return token
+
+
 def mail(url: str, version: tuple[Any, ...] = VERSION) -> dict[str, Any]:
     """Return Django's settings for mail: to the server of an `EMAIL_URL`, or to the console without one.
 

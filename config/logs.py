@@ -1,10 +1,13 @@
 """The log, to standard error: lines for people, or JSON for programs. Each names its request."""
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+KEY = re.compile(r"gf_[0-9A-Za-z]{36}")  # which nothing that is logged may hold
 
 
 class JSONFormatter(logging.Formatter):

@@ -15,6 +15,7 @@ from environs import Env, validate
 from config.databases import Limits, database, sqlite
 from config.environment import (
     Rate,
+    bearer_token,
     cache,
     kept_secret,
     mail,
@@ -26,6 +27,7 @@ from config.environment import (
     redis_url,
     setting,
 )
+from config.errors import report_errors
 from config.logs import logging_as
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -62,6 +64,8 @@ TRUSTED_PROXIES = setting(
     [ip_network("127.0.0.1"), ip_network("::1")],
     "addresses and networks, as 10.0.0.0/8, separated by commas, or none",
 )
+
+METRICS_TOKEN = bearer_token(env.str("METRICS_TOKEN", ""))
 
 # Data
 
@@ -120,6 +124,7 @@ MIDDLEWARE = [
     "api.proxies.ClientAddressMiddleware",
     "api.request_ids.RequestIDMiddleware",
     "api.health.HealthMiddleware",
+    *(["api.metrics.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",
     "api.middleware.ApiMiddleware",  # what follows is for pages alone
     "api.policy.ContentSecurityPolicyMiddleware",
@@ -214,8 +219,9 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 
-# Logs
+# Logs, and reports of errors
 
 LINE_OR_JSON = validate.OneOf(["line", "json"])
 LOG_FORMAT = setting(partial(env.str, validate=LINE_OR_JSON), "LOG_FORMAT", "line", "line or json")
 LOGGING = logging_as(LOG_FORMAT)
+report_errors(env.str("SENTRY_DSN", ""), VERSION)

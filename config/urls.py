@@ -1,4 +1,4 @@
-"""Every address of the service; `/healthz` and `/readyz` are answered before these."""
+"""Every address of the service; `/healthz`, `/readyz` and `/metrics` are answered before these."""
 
 from django.contrib import admin
 from django.urls import include, path

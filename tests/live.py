@@ -58,6 +58,8 @@ class LiveTestCase(SimpleTestCase):
                 "PGBOUNCER",
                 "REPLICA_URL",
                 "LOG_FORMAT",
+                "METRICS_TOKEN",
+                "SENTRY_DSN",
             ),
             "",
         )

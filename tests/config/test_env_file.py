@@ -31,7 +31,8 @@ class EnvFileTests(SimpleTestCase):
     def shown(self, **variables: str) -> list[str]:
         """Return what settings are read from the file, and from variables beside it."""
         folder = Path(self.enterContext(TemporaryDirectory()))
-        shutil.copytree(settings.BASE_DIR / "config", folder / "config")
+        for package in ("api", "config"):
+            shutil.copytree(settings.BASE_DIR / package, folder / package)
         shutil.copy(settings.BASE_DIR / "pyproject.toml", folder)
         (folder / ".env").write_text(FILE)
         environment = {"PATH": os.environ["PATH"], **variables}

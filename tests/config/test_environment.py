@@ -35,6 +35,8 @@ EMPTY = dict.fromkeys(
         "PGBOUNCER",
         "REPLICA_URL",
         "LOG_FORMAT",
+        "METRICS_TOKEN",
+        "SENTRY_DSN",
     ),
     "",
 )
@@ -143,6 +145,14 @@ class EnvironmentTests(SimpleTestCase):
                 self.assertRefused(result, "EMAIL_URL", "smtp://USER:PASSWORD@HOST:PORT")
                 self.assertNotIn("secret", result.stderr)
 
+    def test_a_metrics_token_that_no_header_can_hold_is_refused_and_not_repeated(self) -> None:
+        for token in ("two secrets", "sécret", "secret\n"):
+            for command in (manage, gunicorn):
+                with self.subTest(token, command=command.__name__):
+                    result = command(METRICS_TOKEN=token)
+                    self.assertRefused(result, "METRICS_TOKEN", "ASCII characters without spaces")
+                    self.assertNotIn(token, result.stderr)
+
     def test_postgresql_needs_a_secret_key(self) -> None:
         for command in (manage, gunicorn):
             with self.subTest(command.__name__):
@@ -203,6 +213,7 @@ class EnvironmentTests(SimpleTestCase):
         folder = self.enterContext(TemporaryDirectory())
         url = f"sqlite:///{folder}/goatfish.sqlite3"
         good = {"DEBUG": "true", "PORT": "65535", "HOST": "::1", "DATABASE_URL": url, "LOG_FORMAT": "json"}
+        good |= {"METRICS_TOKEN": "a+b/c=", "SENTRY_DSN": "https://public@example.org/1"}
         for command in (manage, gunicorn):
             with self.subTest(command.__name__):
                 result = command(**good)

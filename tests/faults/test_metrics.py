@@ -1,0 +1,174 @@
+"""What several workers count together, however they end."""
+
+import os
+import re
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.faults.processes import await_new_workers, children
+from tests.faults.service import VALID, WITHIN, Server, ServiceTestCase, at_once, wait_until
+
+TOKEN = "of-the-tests"
+CALLERS = 40
+FILES = 3  # of a worker
+REQUESTS = "goatfish_requests_total"
+LIST = {"route": "/api/simulations", "method": "GET"}
+
+
+class MetricsTests(ServiceTestCase):
+    variables = {**ServiceTestCase.variables, "METRICS_TOKEN": TOKEN, "WEB_CONCURRENCY": "2"}
+
+    def setUp(self) -> None:
+        self.counts = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def serve(self, *options: str) -> Server:
+        """Start a gunicorn that counts in the test's own folder."""
+        return self.launch(GUNICORN_CMD_ARGS=" ".join([f"--worker-tmp-dir={self.counts}", *options]))
+
+    def folders(self) -> list[Path]:
+        return list(self.counts.glob("goatfish-*"))
+
+    def files(self) -> list[Path]:
+        (folder,) = self.folders()
+        return list(folder.iterdir())
+
+    def list_at_once(self, server: Server) -> None:
+        """Send many requests to all workers."""
+        answers = at_once(CALLERS, lambda number: call(server, "GET", "/api/simulations"))
+        self.assertEqual([answer.status_code for answer in answers], [200] * CALLERS)
+
+    def test_what_two_workers_answer_adds_up(self) -> None:
+        server = self.serve()
+        self.list_at_once(server)
+        for _ in range(3):
+            created = call(server, "POST", "/api/simulations", json=VALID)
+            call(server, "GET", created.headers["Location"])
+        call(server, "GET", "/api/me", headers={"X-API-Key": "gf_wrong"})
+        for path in ("/nowhere", "/metrics", "/static/goatfish.css"):
+            call(server, "GET", path)
+        shown = Shown(server)
+        self.assertEqual(
+            {labels: count for (name, labels), count in shown.values.items() if name == REQUESTS},
+            {
+                key(**LIST, status="200"): CALLERS,
+                key(route="/api/simulations", method="POST", status="201"): 3,
+                key(route="/api/simulations/<id>", method="GET", status="200"): 3,
+                key(route="/api/me", method="GET", status="401"): 1,
+                key(route="unknown", method="GET", status="404"): 2,
+                key(route="/static/", method="GET", status="200"): 1,
+            },
+        )
+        self.assertEqual(shown.value("goatfish_request_duration_seconds_count", **LIST), CALLERS)
+        self.assertGreaterEqual(shown.value("goatfish_database_queries_total", **LIST), 2 * CALLERS)
+        self.assertGreater(shown.value("goatfish_database_seconds_total", **LIST), 0)
+        self.assertEqual(shown.value("goatfish_keys_refused_total"), 1)
+        self.assertEqual(shown.value("goatfish_requests_in_flight"), 0)
+        self.assertEqual((shown.value("goatfish_workers"), shown.value("goatfish_ready")), (2, 1))
+        self.assertGreater(shown.value("process_resident_memory_bytes"), 2**20)
+
+    def test_workers_that_are_killed_leave_their_counts_and_take_what_they_had_open(self) -> None:
+        server = self.serve()
+        self.list_at_once(server)
+        with unfinished_request(server):
+            wait_until(lambda: Shown(server).value("goatfish_requests_in_flight") == 1)
+            before = Shown(server)
+            self.assertGreater(before.value("goatfish_database_connections"), 1)
+            old = children(server.process.pid)
+            for pid in old:
+                os.kill(pid, signal.SIGKILL)
+            await_new_workers(server.process.pid, old)
+        after = Shown(server)
+        self.assertEqual(after.value("goatfish_requests_in_flight"), 0)
+        self.assertLessEqual(after.value("goatfish_database_connections"), 1)  # which this request may open
+        self.assertEqual(after.counters(), before.counters())
+        self.list_at_once(server)
+        self.assertEqual(Shown(server).requests(), 2 * CALLERS)
+        self.assertEqual(len(self.files()), 2 * FILES)
+
+    def test_workers_come_and_go_and_no_count_or_file_is_lost_or_left(self) -> None:
+        server = self.serve("--max-requests=5")
+        seen = set(children(server.process.pid))
+        for _ in range(CALLERS):
+            self.assertEqual(call(server, "GET", "/api/simulations").status_code, 200)
+            seen.update(children(server.process.pid))
+        shown = Shown(server)
+        self.assertEqual(shown.requests(), CALLERS)
+        self.assertGreater(len(seen), 4)
+        self.assertLessEqual(len(self.files()), 2 * FILES)
+
+    def test_a_reload_loses_no_count_and_uses_the_files_again(self) -> None:
+        server = self.serve()
+        for turn in (1, 2, 3):
+            self.list_at_once(server)
+            old = children(server.process.pid)
+            server.process.send_signal(signal.SIGHUP)
+            await_new_workers(server.process.pid, old)
+            self.assertEqual(Shown(server).requests(), turn * CALLERS)
+        self.assertLessEqual(
+            len(self.files()), 4 * FILES
+        )  # while it reloads, there are twice as many workers
+
+    def test_the_folder_ends_with_the_server_or_with_the_next_start(self) -> None:
+        server = self.serve()
+        self.assertEqual(len(self.folders()), 1)
+        other = self.serve()
+        self.assertEqual(len(self.folders()), 2)
+        other.process.terminate()
+        self.assertEqual(other.process.wait(WITHIN), 0)
+        self.assertEqual(len(self.folders()), 1)
+        left = self.folders()
+        server.kill()
+        self.assertEqual(self.folders(), left)
+        last = self.serve()
+        self.assertEqual(len(self.folders()), 1)
+        self.assertNotEqual(self.folders(), left)
+        last.process.terminate()
+        self.assertEqual(last.process.wait(WITHIN), 0)
+        self.assertEqual(self.folders(), [])
+
+
+def key(**labels: str) -> frozenset[tuple[str, str]]:
+    return frozenset(labels.items())
+
+
+class Shown:
+    """What `/metrics` shows at one time."""
+
+    def __init__(self, server: Server) -> None:
+        """Ask for it."""
+        answer = call(server, "GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == 200, answer.text
+        families = text_string_to_metric_families(answer.text)
+        self.values = {(s.name, key(**s.labels)): s.value for family in families for s in family.samples}
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.values[name, key(**labels)]
+
+    def requests(self) -> float:
+        """Return how many lists were answered."""
+        return self.value(REQUESTS, **LIST, status="200")
+
+    def counters(self) -> dict[Any, float]:
+        """Return what must never fall."""
+        counted = re.compile("goatfish_.*_(total|count|bucket|sum)")
+        return {key: value for key, value in self.values.items() if counted.fullmatch(key[0])}
+
+
+def call(server: Server, method: str, path: str, **options: Any) -> httpx.Response:
+    """Send a request on a connection of its own, which any worker may take."""
+    headers = {"Connection": "close", **options.pop("headers", {})}
+    return server.client.request(method, path, headers=headers, **options)
+
+
+def unfinished_request(server: Server) -> socket.socket:
+    """Begin a request whose body does not come."""
+    connection = socket.create_connection(("127.0.0.1", server.port), WITHIN)
+    sent = f"Host: localhost\r\nX-API-Key: {server.key}\r\nContent-Type: application/json"
+    connection.sendall(f"POST /api/simulations HTTP/1.1\r\n{sent}\r\nContent-Length: 9\r\n\r\n".encode())
+    return connection
