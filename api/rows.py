@@ -126,36 +126,42 @@ def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Itera
 
 def write_csv(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
     """Yield a header and the rows of each part, safe to open in a spreadsheet."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(fields)
+    head = f"{','.join(fields)}\r\n"
     for rows in parts:
-        # By columns, because all values of one are of a kind, and most kinds are written as they are.
+        # By columns, because all values of one are of a kind, and most kinds need no look at each value.
         columns = [_cells(column) for column in zip(*rows, strict=True)]
-        writer.writerows(zip(*columns, strict=True))
-        yield _take(out)
-    if out.tell():
-        yield _take(out)
+        lines = "\r\n".join(map(",".join, zip(*columns, strict=True)))
+        yield f"{head}{lines}\r\n".encode()
+        head = ""
+    if head:
+        yield head.encode()
 
 
-def _take(out: StringIO) -> bytes:
-    text = out.getvalue()
-    out.seek(0)
-    out.truncate()
-    return text.encode()
-
-
-def _cells(column: Sequence[Any]) -> Sequence[Any]:
+def _cells(column: Sequence[Any]) -> Sequence[str]:
     kind = type(next((value for value in column if value is not None), None))
-    if kind in (date, datetime):
-        # In C: for a million rows with two times, ten seconds less.
+    if kind is str and None not in column:
+        text = "\n".join(column)
+        if text.count("\n") < len(column) and not _UNSAFE.search(text):
+            return column
+    elif kind in (date, datetime):
         texts = orjson.dumps(column, option=orjson.OPT_UTC_Z).decode()[1:-1].replace('"', "").split(",")
-        return texts if None not in column else [None if text == "null" else text for text in texts]
-    write = _CELLS.get(kind)
-    return column if write is None else [None if value is None else write(value) for value in column]
+        return texts if None not in column else ["" if text == "null" else text for text in texts]
+    write = _CELLS.get(kind, str)
+    return ["" if value is None else write(value) for value in column]
 
 
+def _text_cell(value: str) -> str:
+    cell = f"'{value}" if value.startswith(_RISKY) else value
+    if not _QUOTED.search(cell):
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
+
+
+# What a cell is quoted for (RFC 4180); and what has several cells, a line each, looked at one by one.
+_QUOTED = re.compile(r'[",\r\n]')
+_UNSAFE = re.compile(r"""[",\r]|(?:^|\n)[=+\-@'\t]""")
 _CELLS: dict[type, Callable[[Any], str]] = {
-    str: lambda value: f"'{value}" if value.startswith(_RISKY) else value,
+    str: _text_cell,
     bool: lambda value: "true" if value else "false",
 }
