@@ -80,7 +80,7 @@ class Wire:
     async def abort(self, silently: bool = False) -> None:
         """Cut or vanish."""
         for client, server in self.links:
-            if silently:
+            if silently and not server.transport.is_closing():
                 with suppress(PermissionError):
                     server.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
             server.transport.abort()
