@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections
+from django.db.models import Model
 from django.test import SimpleTestCase
 
 from accounts.models import User
@@ -67,12 +68,21 @@ class CommandTests(BackupTestCase):
                 self.command(name, self.folder / path)
 
     def test_a_database_that_takes_no_writes_is_backed_up_all_the_same(self) -> None:
-        file, err = self.folder / "standby.backup", StringIO()
+        file = self.folder / "standby.backup"
         with connections["one"].cursor() as cursor:
             cursor.execute("PRAGMA query_only = ON")
-        self.command("backup", file, database="one", stderr=err)
+        self.command("backup", file, database="one")
+        self.assertIn(f"{TakenBackup.objects.get().rows} rows", self.command("restore", file, database="two"))
+
+    def test_a_backup_that_nothing_takes_note_of_says_so(self) -> None:
+        err = StringIO()
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE api_takenbackup")
+        self.addCleanup(create, TakenBackup)
+        with connections["one"].cursor() as cursor:
+            cursor.execute("PRAGMA query_only = ON")
+        self.command("backup", self.folder / "unnoted.backup", database="one", stderr=err)
         self.assertIn("takes no note", err.getvalue())
-        self.assertIn("Restored", self.command("restore", file))
 
     def test_a_backup_goes_through_a_pipe_but_to_no_terminal(self) -> None:
         fill("one")
@@ -101,6 +111,11 @@ class CommandTests(BackupTestCase):
             command, cwd=settings.BASE_DIR, env=env, input=content, capture_output=True, check=True
         )
         return done.stdout.decode()
+
+
+def create(model: type[Model]) -> None:
+    with connection.schema_editor() as editor:
+        editor.create_model(model)
 
 
 class ProgressTests(SimpleTestCase):

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from api.backup_files import new_file
 from api.backup_tables import BackupError
 from api.backups import take
+from api.models import TakenBackup
 
 
 class Command(BaseCommand):
@@ -37,9 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"{name} is there already, and is not overwritten.") from None
         except (BackupError, DatabaseError, OSError) as error:
             raise CommandError(str(error).partition("\n")[0]) from error
-        try:
-            taken.save(using=using)
-        except DatabaseError:  # a standby, which takes no writes
+        if not any(noted(taken, alias) for alias in dict.fromkeys((using, DEFAULT_DB_ALIAS))):
             self.stderr.write("The database takes no note of the backup, so `manage.py check` will miss it.")
         if options["verbosity"]:
             said = self.stderr if name == "-" else self.stdout
@@ -50,3 +49,12 @@ class Command(BaseCommand):
         if self.stdout.isatty():
             raise CommandError("Standard output is a terminal; send the backup to a file or a pipe.")
         return cast(IO[bytes], self.stdout.buffer)
+
+
+def noted(taken: TakenBackup, using: str) -> bool:
+    """Save the note of a backup; a standby takes none, but its primary does."""
+    try:
+        taken.save(using=using)
+    except DatabaseError:
+        return False
+    return True
