@@ -1,7 +1,7 @@
 """Streaming all that is selected, in memory that does not grow with it."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -45,11 +45,8 @@ def stream(rows: QuerySet[Any], fields: list[str], format: ExportFormat = "csv")
 def _read(rows: QuerySet[Any], write: Write) -> Generator[bytes, None, None]:
     """Read through a cursor of the server's, which on PostgreSQL lives as long as a transaction does."""
     connection = connections[rows.db]
-    read: Any = rows.iterator(chunk_size=CHUNK)
-    with (
-        transaction.atomic(using=rows.db) if connection.vendor == "postgresql" else nullcontext(),
-        closing(read),  # the cursor ends before its transaction does, where nobody reads on
-    ):
+    with transaction.atomic(using=rows.db) if connection.vendor == "postgresql" else nullcontext():
+        read = rows.iterator(chunk_size=CHUNK)
         fetch = partial(watched, connection, "FETCH", lambda: list(islice(read, CHUNK)))
         yield from write(iter(fetch, []))
 

@@ -35,12 +35,12 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a new worker its place; the gauges of whoever had it before begin anew."""
+    """Give a new worker its place, and the files that are missing there."""
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
     for kind in KINDS:
         file = Path(os.environ[FOLDER], f"{kind}_{worker.place}.db")
-        if kind.startswith("gauge") or not file.exists():
+        if not file.exists():
             # Made aside, because who reads one that is being made finds less than its head.
             draft = file.with_suffix(".new")
             MmapedDict(str(draft)).close()

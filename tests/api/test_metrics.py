@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import request_finished
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, close_old_connections, connection, connections
 from django.db.backends.signals import connection_created
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -226,6 +226,8 @@ class DatabaseTests(CountingTestCase):
         self.assertGreaterEqual(self.queries(EXPORT), 4)
 
     def test_a_stream_that_nobody_reads_on_is_counted(self) -> None:
+        request_finished.disconnect(close_old_connections)  # as the client does, in whose transaction this is
+        self.addCleanup(request_finished.connect, close_old_connections)
         self.client.get(EXPORT["route"], headers={"X-API-Key": self.key}).close()
         self.assertEqual((self.requests(**EXPORT), self.added("goatfish_requests_in_flight")), (1, 0))
 

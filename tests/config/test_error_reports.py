@@ -12,6 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.test import SimpleTestCase
 
+from accounts.keys import new_key
+from config.errors import without_secrets
 from tests.config.test_environment import gunicorn, manage, start
 from tests.faults.service import VALID, WITHIN, ServiceTestCase
 
@@ -61,9 +63,8 @@ class ErrorReportTests(ServiceTestCase):
         headers = {"Cookie": "sessionid=from-a-cookie", "Authorization": "Bearer from-a-header"}
         for method, query, body in (("GET", "?sort=-end_date", None), ("PATCH", "", {"name": "from-a-body"})):
             with self.subTest(method):
-                answer = client.request(
-                    method, path.rpartition("/")[0] + query if query else path, json=body, headers=headers
-                )
+                address = path.rpartition("/")[0] + query if query else path
+                answer = client.request(method, address, json=body, headers=headers)
                 self.assertEqual(answer.status_code, 500, answer.text)
                 arrived = self.arrived.get(timeout=WITHIN)
                 event = self.event(arrived)
@@ -84,6 +85,16 @@ class ErrorReportTests(ServiceTestCase):
 
 
 class ErrorReportStartTests(SimpleTestCase):
+    def test_a_key_is_in_no_part_of_a_report(self) -> None:
+        key = new_key()
+        event: Any = {
+            "request": {"method": "GET", "url": f"http://127.0.0.1/{key}", "headers": {"X-Api-Key": key}},
+            "exception": {"values": [{"type": "ValueError", "value": f"{key} is none"}]},
+        }
+        sent: Any = without_secrets(event, {})
+        self.assertNotIn(key, json.dumps(sent))
+        self.assertEqual(sent["exception"]["values"][0]["value"], "gf_… is none")
+
     def test_without_a_dsn_the_package_is_not_even_imported(self) -> None:
         program = "import sys; from config import settings; print('sentry_sdk' in sys.modules)"
         self.assertEqual(start([sys.executable, "-c", program]).stdout.strip(), "False")
