@@ -273,7 +273,7 @@ class NotedTests(KeyPageTestCase):
         def noted(path: str, **data: str) -> list[tuple[str, int, str]]:
             LogEntry.objects.all().delete()
             self.client.post(path, data, headers={"X-Request-ID": "mine"})
-            entries = LogEntry.objects.order_by("pk")
+            entries = LogEntry.objects.order_by("action_time")
             self.assertEqual({entry.user_id for entry in entries} - {self.alice.pk}, set())
             return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
 

@@ -24,7 +24,7 @@ class RecordedAdminTests(AdminTestCase):
 
     def noted(self, action: int, *texts: str) -> list[LogEntry]:
         """Check that the log holds these entries alone, each by carol, with the id of her request."""
-        entries = list(LogEntry.objects.order_by("pk"))
+        entries = list(LogEntry.objects.order_by("action_time"))
         expected = [(self.carol.pk, action, f"carols-request {text}") for text in texts]
         found = [(entry.user_id, entry.action_flag, entry.change_message) for entry in entries]
         self.assertEqual(found, expected)

@@ -59,7 +59,7 @@ class LockTests(AdminTestCase):
     def test_a_stale_form_shows_who_changed_it_by_which_key_and_when(self) -> None:
         self.change(name="Not told of: the page was opened after it")
         self.change(name="Dry season")
-        entry = LogEntry.objects.latest("pk")
+        entry = LogEntry.objects.latest("action_time")
         response = self.save(2)
         when = f"{entry.action_time:%Y-%m-%d %H:%M:%S} UTC"
         told = f"<li>{when}, alice: alices-request Changed name. Key: {self.key[:11]}.</li>"
