@@ -48,10 +48,10 @@ class Client:
     def __init__(self, address: str, key: str, mark: str, keep_alive: bool = True) -> None:
         """Keep where to send, and what all names begin with."""
         self.tally, self.rows, self.mark = Tally(), dict[str, Row](), mark
-        # A try has its answer within ten seconds, or is taken for lost: a stalled one must not end the test.
+        # Longer than a start takes on a busy machine: what waits for one is not lost.
         limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
         self.http = httpx.Client(
-            base_url=address, headers={"X-API-Key": key}, timeout=10, limits=limits, trust_env=False
+            base_url=address, headers={"X-API-Key": key}, timeout=30, limits=limits, trust_env=False
         )
 
     def run(self, stop: Event) -> None:

@@ -18,7 +18,7 @@ from tests.faults.figures import LONG, MEASURED, Figures, times
 from tests.faults.service import WITHIN, ServiceTestCase
 
 CLIENTS = 6
-ANSWERS = times(20, 2)  # that each client has between two faults
+ANSWERS = times(5, 2)  # that each client has between two faults
 BACK_WITHIN = 5.0 if LONG else WITHIN  # seconds; a machine that runs all tests may have no time for this one
 
 ROWS = """

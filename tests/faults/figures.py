@@ -19,7 +19,7 @@ HEAD = """\
 """
 PAGE = """\
 {table}
-- {date}, `make faults`
+- {date}, `make faults`; load of the machine over the last quarter of an hour, other work included: {load:.0f}
 - {processor}, {cores} cores; {system}, PostgreSQL {postgresql}, Python {python}
 """
 
@@ -69,6 +69,7 @@ def write(file: Path) -> None:
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         processor=processor(),
         cores=os.cpu_count(),
+        load=os.getloadavg()[2],
         system=f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         postgresql=BINARIES.parent.name if BINARIES else "none",
         python=platform.python_version(),

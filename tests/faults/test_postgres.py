@@ -82,7 +82,12 @@ class PostgresTests(PostgresTestCase):
         """What it held locked is free once PostgreSQL has noticed; nothing else has to wait for that."""
         with self.load("all connections lost, PostgreSQL not told", self.beyond.address) as load:
             for _ in range(times(10, 1)):
+                self.wire.delay = (
+                    0.05  # so that some are in the middle of a transaction, with nothing under way
+                )
+                load.work(1)
                 self.wire.vanish()
+                self.wire.delay = 0.0
                 load.go_on()
 
     def take_all(self, taken: ExitStack) -> None:

@@ -41,9 +41,7 @@ class RestartTests(ExperimentTestCase):
     def test_a_restart_under_a_socket_unit_fails_no_request(self) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
             server = self.serve(listener)
-            # As nginx does, with a connection for each request: on an idle one, a request may meet its end.
-            title = "restart under a socket unit (SIGTERM)"
-            with self.load(title, server.address, graceful=True, keep_alive=False) as load:
+            with self.load("restart under a socket unit (SIGTERM)", server.address, graceful=True) as load:
                 for _ in range(times(10, 1)):
                     server.process.terminate()
                     self.assertEqual(server.process.wait(WITHIN), 0)
@@ -100,7 +98,7 @@ class RestartTests(ExperimentTestCase):
         nginx = Nginx(folder, pair, upstream)
         self.addCleanup(nginx.end)
         with self.load(title, nginx.address, graceful, keep_alive) as load:
-            for number in range(times(10, 1)):
+            for number in range(times(6, 1)):
                 old, other = pair[number % 2], pair[1 - number % 2]
                 new = self.restart(old, other, nginx if drained else None)
                 pair[number % 2] = new

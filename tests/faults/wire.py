@@ -42,8 +42,14 @@ class Wire:
             client.transport.abort()
             return
         self.links.append((client, server))
-        with suppress(OSError, asyncio.CancelledError):
-            await asyncio.gather(self.pump(near, server), self.pump(far, client))
+        try:
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(self.pump(near, server), self.pump(far, client))
+        except OSError:
+            client.transport.abort()
+            server.transport.abort()
+        with suppress(ValueError):  # it was cut
+            self.links.remove((client, server))
 
     async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         """Pass on what comes from one side."""
@@ -80,8 +86,8 @@ class Wire:
     async def abort(self, silently: bool = False) -> None:
         """Cut or vanish."""
         for client, server in self.links:
-            if silently and not server.transport.is_closing():
-                with suppress(PermissionError):
+            if silently:
+                with suppress(OSError):  # no rights, or it is closed already
                     server.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
             server.transport.abort()
             client.transport.abort()
