@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
@@ -20,7 +20,7 @@ class Readiness:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
             self.migrated = self.migrated or not migrations_are_missing()
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             return "the database does not answer"
         return None if self.migrated else "migrations are missing: run manage.py migrate"
 
