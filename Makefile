@@ -19,7 +19,7 @@ run: install var/static/staticfiles.json ## Start the service on HOST and PORT; 
 	@.venv/bin/python manage.py first_run demo --skip-checks
 	@exec .venv/bin/gunicorn
 
-test: .venv/dev ## Run the tests on the database of DATABASE_URL, or on SQLite, in two processes; ARGS go to pytest instead
+test: .venv/dev var/static/staticfiles.json ## Run the tests on the database of DATABASE_URL, or on SQLite, in two processes; ARGS go to pytest instead
 	@SECRET_KEY="$${SECRET_KEY:-of the tests alone}" .venv/bin/python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE))
 
 install: .venv/runtime ## Make .venv with the locked dependencies of the service
@@ -98,7 +98,7 @@ clean: ## Remove the virtual environments and caches; the database and the secre
 
 var/static/staticfiles.json: .venv/runtime config/settings.py $(shell find static -type f)
 	@echo "Collecting and compressing the static files."
-	@.venv/bin/python manage.py collectstatic --noinput --verbosity 0
+	@DATABASE_URL= REPLICA_URL= SECRET_KEY=unused .venv/bin/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@
 
 # Install a lock file into .venv, which is made where there is none, or where its Python is gone.
