@@ -47,7 +47,7 @@ audit: .venv/dev ## Look the locked dependencies up among the known vulnerabilit
 bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers (needs wrk and PostgreSQL); ARGS go to the harness
 	@.venv/bin/python -m benchmarks.bench $(ARGS)
 
-faults: .venv/dev ## Break what the service stands on, for ten minutes, and count what is lost; PAGE= is where the table goes
+faults: .venv/dev ## Break what the service stands on, for up to an hour, and count what is lost; PAGE= is where the table goes
 	@FAULTS=long FAULTS_PAGE="$(PAGE)" SECRET_KEY="of the tests alone" \
 		DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 		.venv/bin/python -m pytest tests/faults $(ARGS)
