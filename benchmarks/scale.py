@@ -6,7 +6,6 @@ printed is the median in milliseconds, as a client on the same machine sees it.
 """
 
 import csv
-import http.client
 import os
 import sys
 import time
@@ -16,17 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import cycle
-from statistics import median
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import django
-import orjson
 from django.db.backends.postgresql.psycopg_any import register_tzloader
 
 from api.ids import random_id
+from benchmarks.client import Client, ids_of, in_turn
 from benchmarks.contenders import CONTENDERS
-from benchmarks.fill import TABLE, Connection, connect, database, fill, key_of, service_environment
+from benchmarks.fill import TABLE, Connection, connect, database, fill, service_environment
 from benchmarks.operations import DAY, PAYLOAD
 from benchmarks.processes import memory, serving, tree
 
@@ -35,36 +32,6 @@ LARGE = 1  # the owner of a tenth of all rows
 PAGE = 100
 LAST_PAGE = 10_000
 FEW = 10_000
-EXPORT_TIMEOUT = 600  # seconds
-
-
-class Client:
-    """One connection to the service, kept open, with one owner's key."""
-
-    def __init__(self, address: str, owner: int) -> None:
-        self.connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=EXPORT_TIMEOUT)
-        self.headers = {"X-API-Key": key_of(owner), "Content-Type": "application/json"}
-
-    def send(self, path: str, method: str = "GET", body: object = None) -> bytes:
-        """Return the whole body of a good answer. Ends the program at any other."""
-        data = None if body is None else orjson.dumps(body)
-        self.connection.request(method, f"/api/simulations{path}", data, self.headers)
-        response = self.connection.getresponse()
-        text = response.read()
-        if not 200 <= response.status < 300:
-            sys.exit(f"{method} {path} answered {response.status}: {text[:500]!r}")
-        return text
-
-    def stream(self, path: str) -> int:
-        """Read a long answer bit by bit; returns its length in bytes."""
-        self.connection.request("GET", f"/api/simulations{path}", headers=self.headers)
-        response = self.connection.getresponse()
-        length = 0
-        while part := response.read(2**20):
-            length += len(part)
-        if response.status != 200 or not length:
-            sys.exit(f"GET {path} answered {response.status} and {length} bytes.")
-        return length
 
 
 @dataclass(frozen=True)
@@ -142,15 +109,6 @@ def measure_pages(place: Place, times: int) -> None:
         print_row(f"list, page {number:,}, the large owner", took, "ms")
 
 
-def in_turn(acts: Sequence[Callable[[], object]], times: int) -> list[float]:
-    """Return the median milliseconds of each act; a slow minute of the machine weighs on all alike."""
-    took: list[list[float]] = [[] for _ in acts]
-    for _ in range(times + 1):
-        for act, all in zip(acts, took, strict=True):
-            all.append(seconds(act))
-    return [median(all[1:]) * 1e3 for all in took]
-
-
 def measure_streams(address: str, server: int, connection: Connection) -> None:
     """Print how long the large owner's export and bulk creates take, and what memory the server has then."""
     begun = time.monotonic()
@@ -195,12 +153,6 @@ def loop_over_instances() -> None:
             writer.writerow([getattr(row, field) for field in fields])
 
 
-def ids_of(connection: Connection, owner: int, number: int) -> Iterator[str]:
-    """Return some ids of an owner's, again and again."""
-    query = f"SELECT id FROM {TABLE} WHERE owner_id = %s ORDER BY id LIMIT %s"
-    return cycle([row[0] for row in connection.execute(query, [owner, number])])
-
-
 def page_path(connection: Connection, owner: int, number: int) -> str | None:
     """Return the query of an owner's page, or None past the last.
 
@@ -225,13 +177,6 @@ def cursor_after(owner: int, created_at: datetime, id: str) -> str:
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:
     """Do something so many times, after once for nothing, and print the median of how long it took."""
     print_row(what, in_turn([act], times)[0], "ms")
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """Do something, and return how long it took."""
-    begun = time.perf_counter()
-    act()
-    return time.perf_counter() - begun
 
 
 def print_row(what: str, value: float, unit: str) -> None:

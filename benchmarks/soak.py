@@ -13,11 +13,11 @@ from itertools import cycle
 from random import Random
 from statistics import median, quantiles
 
+from benchmarks.client import Client, ids_of
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import Connection, connect, database, fill
 from benchmarks.operations import DAY, PAYLOAD
 from benchmarks.processes import memory, serving, tree
-from benchmarks.scale import Client, ids_of
 
 OWNERS, ROWS = 50, 100_000
 LISTS = ["", "?limit=10", f"?start_date__gte={DAY}&sort=name", "?q=spring&count=true"]

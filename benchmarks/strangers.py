@@ -11,11 +11,11 @@ from statistics import median
 import orjson
 
 from api.ids import random_id
+from benchmarks.client import Client, seconds
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import TABLE, connect, database, fill
 from benchmarks.operations import PAYLOAD
 from benchmarks.processes import serving
-from benchmarks.scale import Client, seconds
 
 OPERATIONS = {"GET": None, "PUT": PAYLOAD, "PATCH": {}, "POST": {"name": "x"}, "DELETE": None}
 

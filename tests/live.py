@@ -22,6 +22,32 @@ from psycopg.sql import SQL, Composed, Identifier
 
 START_WITHIN = 60.0  # seconds; a start takes about two
 
+# Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
+EMPTY = dict.fromkeys(
+    (
+        "DEBUG",
+        "HTTPS",
+        "ALLOWED_HOSTS",
+        "HOST",
+        "REDIS_URL",
+        "RATE_LIMIT",
+        "RATE_LIMIT_ANONYMOUS",
+        "REQUIRE_IF_MATCH",
+        "SIGNUP",
+        "EMAIL_URL",
+        "EMAIL_FROM",
+        "TRUSTED_PROXIES",
+        "CONNECT_TIMEOUT",
+        "STATEMENT_TIMEOUT",
+        "PGBOUNCER",
+        "REPLICA_URL",
+        "LOG_FORMAT",
+        "METRICS_TOKEN",
+        "SENTRY_DSN",
+    ),
+    "",
+)
+
 
 class LiveTestCase(SimpleTestCase):
     """Starts no server by itself: a test says when it starts, and how it ends."""
@@ -35,35 +61,10 @@ class LiveTestCase(SimpleTestCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        # Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
-        empty = dict.fromkeys(
-            (
-                "DEBUG",
-                "HTTPS",
-                "ALLOWED_HOSTS",
-                "HOST",
-                "REDIS_URL",
-                "RATE_LIMIT",
-                "RATE_LIMIT_ANONYMOUS",
-                "REQUIRE_IF_MATCH",
-                "SIGNUP",
-                "EMAIL_URL",
-                "EMAIL_FROM",
-                "TRUSTED_PROXIES",
-                "CONNECT_TIMEOUT",
-                "STATEMENT_TIMEOUT",
-                "PGBOUNCER",
-                "REPLICA_URL",
-                "LOG_FORMAT",
-                "METRICS_TOKEN",
-                "SENTRY_DSN",
-            ),
-            "",
-        )
         inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         cls.environment = {
             **inherited,
-            **empty,
+            **EMPTY,
             "DATABASE_URL": cls.database(),
             "SECRET_KEY": uuid4().hex * 2,
             "WEB_CONCURRENCY": "2",

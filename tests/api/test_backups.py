@@ -29,6 +29,34 @@ def kept(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {label: found for label, found in rows.items() if label not in LEFT_OUT}
 
 
+VALUES: list[dict[str, Any]] = [
+    {},
+    {"decimal": Decimal("1234567890123456789.0000000010"), "json": Value(None, models.JSONField())},
+    {
+        "double": float("inf"),
+        "duration": timedelta(days=-1, microseconds=1),
+        "json": {"a": [2**70, None]},
+    },
+    {"double": 0.1 + 0.2, "time": time(23, 59, 59, 999999), "uuid": UUID(int=2**127), "json": "null"},
+    {
+        "number": -(2**63),
+        "binary": b"",
+        "flag": False,
+        "address": "2001:db8::1",
+        "double": 5e-324,
+        "json": 1.5,
+    },
+    {
+        "number": 2**63 - 1,
+        "binary": b"\0\xff",
+        "flag": True,
+        "address": "10.0.0.1",
+        "double": -0.0,
+        "json": False,
+    },
+]
+
+
 class RoundTripTests(BackupTestCase):
     def test_all_is_unchanged_by_way_of_a_file_and_another_database(self) -> None:
         fill("one")
@@ -88,37 +116,11 @@ class RoundTripTests(BackupTestCase):
             class Meta:
                 app_label = "simulations"
 
-        rows: list[dict[str, Any]] = [
-            {},
-            {"decimal": Decimal("1234567890123456789.0000000010"), "json": Value(None, models.JSONField())},
-            {
-                "double": float("inf"),
-                "duration": timedelta(days=-1, microseconds=1),
-                "json": {"a": [2**70, None]},
-            },
-            {"double": 0.1 + 0.2, "time": time(23, 59, 59, 999999), "uuid": UUID(int=2**127), "json": "null"},
-            {
-                "number": -(2**63),
-                "binary": b"",
-                "flag": False,
-                "address": "2001:db8::1",
-                "double": 5e-324,
-                "json": 1.5,
-            },
-            {
-                "number": 2**63 - 1,
-                "binary": b"\0\xff",
-                "flag": True,
-                "address": "10.0.0.1",
-                "double": -0.0,
-                "json": False,
-            },
-        ]
         for alias in ("default", "one"):
             with self.subTest(alias), connections[alias].schema_editor() as editor:
                 editor.create_model(Thing)
             self.addCleanup(drop, alias, Thing)
-            for row in rows:
+            for row in VALUES:
                 Thing.objects.using(alias).create(**row)
             things, nulls = Thing.objects.using(alias).order_by("pk"), {"json__isnull": True}
             before, without = list(things.values_list()), list(things.filter(**nulls).values_list("pk"))

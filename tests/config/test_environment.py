@@ -13,33 +13,11 @@ from django.test import SimpleTestCase
 
 from config.databases import Limits, database
 from config.environment import mail, mail_server
+from tests import live
 
 GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 
-# Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
-EMPTY = dict.fromkeys(
-    (
-        "DEBUG",
-        "HTTPS",
-        "ALLOWED_HOSTS",
-        "HOST",
-        "PORT",
-        "DATABASE_URL",
-        "SECRET_KEY",
-        "SIGNUP",
-        "EMAIL_URL",
-        "EMAIL_FROM",
-        "TRUSTED_PROXIES",
-        "CONNECT_TIMEOUT",
-        "STATEMENT_TIMEOUT",
-        "PGBOUNCER",
-        "REPLICA_URL",
-        "LOG_FORMAT",
-        "METRICS_TOKEN",
-        "SENTRY_DSN",
-    ),
-    "",
-)
+EMPTY = {**live.EMPTY, "PORT": "", "DATABASE_URL": "", "SECRET_KEY": ""}
 
 
 def start(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,27 +1,23 @@
-import shutil
-import subprocess
 from typing import Any, ClassVar
 from unittest import skipUnless
 
 import httpx
-from redis import Redis
-from redis.exceptions import RedisError
 
 from tests.base import VALID
+from tests.faults.redis_server import RedisServer, needs_redis, start_redis
 from tests.faults.service import wait_until
-from tests.live import LiveTestCase, free_port, kill
+from tests.live import LiveTestCase
 from tests.postgresql.cluster import BINARIES, Cluster
 
 
-@skipUnless(
-    BINARIES and shutil.which("redis-server"), "needs PostgreSQL's programs and a redis-server to start"
-)
+@needs_redis
+@skipUnless(BINARIES, "needs PostgreSQL's programs")
 class ReplicaTests(LiveTestCase):
     """A primary and a standby, which is held up so that one can tell from which of them an answer comes."""
 
     primary: ClassVar[Cluster]
     standby: ClassVar[Cluster]
-    redis: ClassVar[int]
+    redis: ClassVar[RedisServer]
     bobs_key: ClassVar[str]
 
     @classmethod
@@ -30,9 +26,8 @@ class ReplicaTests(LiveTestCase):
         cls.addClassCleanup(cls.primary.remove)
         cls.standby = cls.primary.standby()
         cls.addClassCleanup(cls.standby.remove)
-        cls.redis = free_port()
-        url = f"redis://127.0.0.1:{cls.redis}"
-        cls.variables = {"REPLICA_URL": cls.standby.url, "REDIS_URL": url, "RATE_LIMIT": "off"}
+        cls.redis = start_redis(cls)
+        cls.variables = {"REPLICA_URL": cls.standby.url, "REDIS_URL": cls.redis.url, "RATE_LIMIT": "off"}
         super().setUpClass()
         cls.bobs_key = cls.manage("issue_key", "bob", "--create-user").strip()
 
@@ -41,7 +36,6 @@ class ReplicaTests(LiveTestCase):
         return cls.primary.url
 
     def setUp(self) -> None:
-        self.launch_redis()
         self.primary.execute("DELETE FROM simulations_simulation")
         self.let_the_standby_catch_up()
         self.server, self.alice = self.start()
@@ -49,15 +43,6 @@ class ReplicaTests(LiveTestCase):
         self.bob = self.enterContext(
             httpx.Client(base_url=self.alice.base_url, headers={"X-API-Key": self.bobs_key}, timeout=30)
         )
-
-    def launch_redis(self) -> None:
-        arguments = ["--port", str(self.redis), "--save", "", "--dir", str(self.folder)]
-        self.redis_server = subprocess.Popen(
-            ["redis-server", *arguments], stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        self.addCleanup(kill, self.redis_server)
-        with Redis(port=self.redis) as client:
-            wait_until(lambda: answers(client))
 
     def let_the_standby_catch_up(self) -> None:
         ((place,),) = self.primary.execute("SELECT pg_current_wal_insert_lsn()")
@@ -123,7 +108,8 @@ class ReplicaTests(LiveTestCase):
         self.hold_the_standby()
         self.write_past_the_service("shown", "bob")
         self.assertEqual(names(self.bob), [])
-        kill(self.redis_server)
+        self.redis.kill()
+        self.addCleanup(self.redis.start)
         self.assertEqual(self.alice.post("/api/simulations", json=VALID).status_code, 201)
         self.assertEqual(names(self.bob), ["shown"])
 
@@ -131,11 +117,3 @@ class ReplicaTests(LiveTestCase):
 def names(client: httpx.Client) -> list[Any]:
     """Return the names of all that a client has."""
     return [item["name"] for item in client.get("/api/simulations").json()["items"]]
-
-
-def answers(client: Redis) -> bool:
-    """Tell whether Redis takes requests."""
-    try:
-        return bool(client.ping())
-    except RedisError:
-        return False
