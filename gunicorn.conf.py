@@ -30,7 +30,7 @@ forwarded_allow_ips = ",".join(str(network) for network in settings.TRUSTED_PROX
 # While some wait for the database to commit, others compute: with 16 connections, eight make 1.4 times as
 # many creates a second as two and 1.2 times as many gets, with no more CPU for each. A sync worker takes 20 %
 # less for a get but makes half the creates, and any client that sends nothing blocks it (docs/benchmarks.md).
-worker_class = "gthread"
+worker_class = "config.workers.Worker"  # gthread, with a bound on how long a thread waits for a client
 threads = 8
 # Longer than the 60 seconds for which a proxy commonly keeps its own side open: the proxy closes first, and
 # never sends a request into a connection that is just being closed.

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.http.request import UnreadablePostError
 
 from api.problem_types import BODY_TOO_LARGE, MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from api.problems import Problem
@@ -29,11 +31,18 @@ class BodyReader:
     def read(self, request: HttpRequest) -> Any:
         """Return the parsed body.
 
-        Raises a problem: 413 for one that is too long, 400 for none or one that cannot be parsed, 415 for
-        another media type, or another encoding than UTF-8.
+        Raises a problem: 413 for one that is too long, 400 for none, for a part and for one that cannot be
+        parsed, 415 for another media type, or another encoding than UTF-8.
         """
-        if int(request.META.get("CONTENT_LENGTH") or 0) > self.limit:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if length > self.limit:
             raise Problem(BODY_TOO_LARGE, f"The body is over {self.limit} bytes; send less at a time.")
+        try:
+            complete = len(request.body) == length
+        except UnreadablePostError:
+            complete = False
+        if not complete:  # lines that were cut off at the end of one look like all of them
+            raise Problem(MALFORMED_REQUEST, f"The body ended before its {length} bytes had come.")
         if not request.body:
             raise Problem(MALFORMED_REQUEST, "The request has no body, and this operation needs one.")
         charset = (request.content_params or {}).get("charset", "utf-8")
@@ -51,12 +60,16 @@ class BodyReader:
 def read_chunked(request: HttpRequest) -> None:
     """Take in a body that came without `Content-Length`, which Django would pass over as empty.
 
-    Raises a 413 problem once it is longer than any operation takes.
+    Raises a problem: 413 once it is longer than any operation takes, 400 if it is broken, or breaks off.
     """
     if "HTTP_TRANSFER_ENCODING" not in request.META or not request.META.get("wsgi.input_terminated"):
         return
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    body = request.META["wsgi.input"].read(limit + 1)
+    try:
+        body = request.META["wsgi.input"].read(limit + 1)
+    except Exception:  # each server has errors of its own for it
+        detail = "The body's chunks cannot be read, or end before the last one."
+        raise Problem(MALFORMED_REQUEST, detail) from None
     if len(body) > limit:
         raise Problem(BODY_TOO_LARGE, f"The body is over {limit} bytes; send less at a time.")
     request.META["CONTENT_LENGTH"] = str(len(body))
@@ -70,9 +83,10 @@ def drain(request: HttpRequest) -> None:
     it; the client's next request would then be lost.
     """
     if request.META.get("wsgi.input_terminated"):
-        for _ in range(2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE // DRAINED_AT_ONCE):
-            if not request.META["wsgi.input"].read(DRAINED_AT_ONCE):
-                return
+        with suppress(Exception):  # broken, or cut off: gunicorn closes the connection by itself
+            for _ in range(2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE // DRAINED_AT_ONCE):
+                if not request.META["wsgi.input"].read(DRAINED_AT_ONCE):
+                    return
 
 
 def parse_json(text: str) -> Any:

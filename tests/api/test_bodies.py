@@ -1,5 +1,7 @@
 """How strictly a body is read; a create stands for all that take one."""
 
+import json
+from io import BytesIO
 from typing import Any
 
 from simulations.models import Simulation
@@ -61,6 +63,18 @@ class BodyTests(ApiTestCase):
         body = b'{"name": "x", "start_date": "2026-01-01", "end_date": "2026-01-01"}'
         self.assert_refused(self.create(body.ljust(2**20 + 1)), 413, "body-too-large")
         self.assertEqual(self.create(body.ljust(2**20)).status_code, 201)
+
+    def test_refuses_a_part_of_a_body(self) -> None:
+        line = json.dumps(VALID).encode() + b"\n"
+        cut = {"wsgi.input": BytesIO(line), "CONTENT_LENGTH": str(len(line * 2)), "HTTP_X_API_KEY": self.key}
+        refused = self.client.generic(
+            "POST",
+            "/api/simulations/bulk",
+            b"",
+            "application/x-ndjson",
+            **cut,  # type: ignore[arg-type]
+        )
+        self.assert_refused(refused, 400, "malformed-request")
 
     def test_refuses_what_is_no_object(self) -> None:
         bodies: list[Any] = [[], "text", 1, None, True]
