@@ -24,7 +24,17 @@ wsgi_app = "config.wsgi"
 bind = [f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"]
 workers = settings.WEB_CONCURRENCY
 # Whose X-Forwarded-Proto tells that a client came by TLS; `api.proxies` believes the same about its address.
-forwarded_allow_ips = ",".join(str(network) for network in settings.TRUSTED_PROXIES)
+# Of IPv4, also as they look on a socket of both kinds, which HOST=:: makes.
+forwarded_allow_ips = ",".join(
+    [
+        *(str(network) for network in settings.TRUSTED_PROXIES),
+        *(
+            f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+            for network in settings.TRUSTED_PROXIES
+            if network.version == 4
+        ),
+    ]
+)
 
 # Threads keep idle connections open, which sync workers cannot, and let a slow client wait without a worker.
 # While some wait for the database to commit, others compute: with 16 connections, eight make 1.4 times as

@@ -4,13 +4,13 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    os.environ["STATEMENT_TIMEOUT"] = (
-        "off"  # the service's; a migration or a backup takes as long as it takes
-    )
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(str(error))  # one line that says how to mend it, not a traceback
+    except OperationalError as error:
+        sys.exit(f"The database of DATABASE_URL fails: {' '.join(str(error).split())}")

@@ -93,10 +93,11 @@ class Compiled:
         One that the database closed since the last request, as it does when it restarts, is made anew.
         """
         connection = connections[using]
+        is_new = connection.connection is None  # which is tried once, for as long as CONNECT_TIMEOUT says
         try:
             rows = self.rows(using, **values)
         except (OperationalError, InterfaceError):
-            if connection.in_atomic_block or connection.is_usable():
+            if is_new or connection.in_atomic_block or connection.is_usable():
                 raise
             connection.close()
             rows = self.rows(using, **values)

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+MAPPED = "::ffff:"
+
 
 class ClientAddressMiddleware:
     """Puts the client's address into REMOTE_ADDR where a trusted proxy sent the request on.
@@ -20,6 +22,8 @@ class ClientAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         forwarded, peer = request.META.get("HTTP_X_FORWARDED_FOR"), request.META.get("REMOTE_ADDR", "")
+        if peer.startswith(MAPPED):  # what an IPv4 client looks like on a socket of both kinds, as HOST=::
+            peer = request.META["REMOTE_ADDR"] = peer.removeprefix(MAPPED)
         if forwarded is not None and (not peer or is_trusted(peer)):
             request.META["REMOTE_ADDR"] = client_address(forwarded, peer)
         return self.get_response(request)

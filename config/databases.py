@@ -1,5 +1,6 @@
 """How a database's URL becomes an entry of Django's DATABASES."""
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -30,7 +31,10 @@ def database(url: str, limits: Limits, *, pooled: bool = False, name: str = "DAT
         if scheme not in ("postgres", "postgresql"):
             raise ValueError("unknown scheme")
         options: dict[str, Any] = dict(conninfo_to_dict(url))
-        if not all(1 <= int(port) <= 65535 for port in str(options.get("port", "")).split(",") if port):
+        if not (options.get("dbname") or options.get("service")):
+            raise ValueError("no database, for which libpq would take the user's name")
+        ports = [port for port in str(options.get("port", "")).split(",") if port]
+        if not all(re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535 for port in ports):
             raise ValueError("port out of range")
     except (ProgrammingError, ValueError):
         raise ImproperlyConfigured(
@@ -85,6 +89,10 @@ def session(options: dict[str, Any], limits: Limits, pooled: bool) -> dict[str, 
 
 def sqlite(file: Path) -> dict[str, Any]:
     """Return the entry of one SQLite file, set up for many threads and processes."""
+    if file.name == ":memory:" or "\0" in str(file) or file.is_dir() or not file.parent.is_dir():
+        raise ImproperlyConfigured(
+            f"DATABASE_URL names the file {str(file)!r}; it takes one in a folder that is there."
+        )
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": file,

@@ -1,5 +1,6 @@
 """Every setting of the service. The environment is read here and nowhere else (README.md has the table)."""
 
+import sys
 import tomllib
 from contextlib import suppress
 from datetime import timedelta
@@ -38,7 +39,10 @@ with suppress(OSError):  # a read-only file system has them already, or does wit
 VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # Into the process's own environment, whose values stand. Env.read_env would hide it from `setting`.
-load_dotenv(BASE_DIR / ".env")
+try:
+    load_dotenv(BASE_DIR / ".env")
+except UnicodeError:
+    raise ImproperlyConfigured(f"{BASE_DIR / '.env'} cannot be read; it takes text in UTF-8.") from None
 env = Env()
 
 # The process
@@ -70,10 +74,10 @@ METRICS_TOKEN = bearer_token(env.str("METRICS_TOKEN", ""))
 # Data
 
 CONNECT_SECONDS = partial(env.int, validate=validate.Range(2, 60))  # libpq takes no less than two
-LIMITS = Limits(
-    setting(CONNECT_SECONDS, "CONNECT_TIMEOUT", 5, "seconds, 2 to 60"),
-    setting(read_seconds, "STATEMENT_TIMEOUT", 30, "seconds, 1 to 86400, or off"),
-)
+CONNECT_TIMEOUT = setting(CONNECT_SECONDS, "CONNECT_TIMEOUT", 5, "seconds, 2 to 60")
+STATEMENT_TIMEOUT = setting(read_seconds, "STATEMENT_TIMEOUT", 30, "seconds, 1 to 86400, or off")
+# The service's; a migration or a backup takes as long as it takes.
+LIMITS = Limits(CONNECT_TIMEOUT, None if Path(sys.argv[0]).name == "manage.py" else STATEMENT_TIMEOUT)
 PGBOUNCER = setting(env.bool, "PGBOUNCER", False, "true or false")
 DATABASE_URL = env.str("DATABASE_URL", "")
 DATABASES = {
@@ -86,7 +90,7 @@ ON_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY and ON_SQLITE:
     SECRET_KEY = kept_secret(VAR_DIR / "secret_key")
-if not SECRET_KEY:
+if not SECRET_KEY.strip() or not SECRET_KEY.isprintable():
     raise ImproperlyConfigured(
         "SECRET_KEY is not set; with PostgreSQL it takes 50 random characters, the same on each machine."
     )

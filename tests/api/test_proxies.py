@@ -35,6 +35,8 @@ class ProxyTests(SimpleTestCase):
         self.assertClient("3fff::1", "127.0.0.1", "[3fff::1]:4711")
         self.assertClient("3fff::1", "127.0.0.1", "[3fff::1]")
         self.assertClient("192.0.2.1", "127.0.0.1", "::ffff:192.0.2.1")
+        self.assertClient("192.0.2.1", "::ffff:127.0.0.1", "192.0.2.1")  # on a socket of both kinds
+        self.assertClient("192.0.2.7", "::ffff:192.0.2.7", None)
 
     def test_what_is_no_address_leaves_the_nearest_that_is(self) -> None:
         for nonsense in ("", "unknown", "192.0.2.1.7", "_hidden", "192.0.2.1, ", "gf_secret\x00"):

@@ -17,7 +17,7 @@ ALLOWED_HOSTS=goatfish.example.org
 WEB_CONCURRENCY=3
 RATE_LIMIT=5/day
 SIGNUP=
-DATABASE_URL="sqlite:////nowhere/goatfish.sqlite3"
+DATABASE_URL="sqlite:////goatfish.sqlite3"
 SECRET_KEY=of-the-file
 """
 SHOW = """
@@ -28,18 +28,22 @@ print(s.DATABASES["default"]["NAME"])
 
 
 class EnvFileTests(SimpleTestCase):
-    def shown(self, **variables: str) -> list[str]:
-        """Return what settings are read from the file, and from variables beside it."""
+    def read(self, file: bytes, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Read settings from a file, and from variables beside it."""
         folder = Path(self.enterContext(TemporaryDirectory()))
         for package in ("api", "config"):
             shutil.copytree(settings.BASE_DIR / package, folder / package)
         shutil.copy(settings.BASE_DIR / "pyproject.toml", folder)
-        (folder / ".env").write_text(FILE)
+        (folder / ".env").write_bytes(file)
         environment = {"PATH": os.environ["PATH"], **variables}
         command = [sys.executable, "-c", SHOW]
-        result = subprocess.run(
+        return subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
+
+    def shown(self, **variables: str) -> list[str]:
+        """Return what settings are read."""
+        result = self.read(FILE.encode(), **variables)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout.splitlines()
 
@@ -48,7 +52,7 @@ class EnvFileTests(SimpleTestCase):
             self.shown(),
             [
                 "True ['goatfish.example.org'] 3 (5, 86400) closed of-the-file",
-                "/nowhere/goatfish.sqlite3",
+                "/goatfish.sqlite3",
             ],
         )
 
@@ -57,3 +61,8 @@ class EnvFileTests(SimpleTestCase):
             HTTPS="false", RATE_LIMIT="7/day", SECRET_KEY="of-the-process", WEB_CONCURRENCY="2"
         )
         self.assertEqual(shown[0], "False ['goatfish.example.org'] 2 (7, 86400) closed of-the-process")
+
+    def test_one_that_is_no_text_is_refused(self) -> None:
+        result = self.read(b"PORT=\xff")
+        self.assertIn("ImproperlyConfigured: /", result.stderr.splitlines()[-1])
+        self.assertIn("/.env cannot be read; it takes text in UTF-8.", result.stderr.splitlines()[-1])

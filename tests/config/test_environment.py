@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import global_settings, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import SimpleTestCase
+from dotenv import dotenv_values
 
 from config.databases import Limits, database
-from config.environment import mail, mail_server
+from config.environment import kept_secret, mail, mail_server, redis_url
 from tests import live
 
 GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
@@ -68,12 +69,17 @@ class EnvironmentTests(SimpleTestCase):
 
     def test_the_limit_of_a_statement_is_the_services_alone(self) -> None:
         for value in ("0", "soon", "86401", "1.5", "-1"):
-            with self.subTest(value):
-                refused = gunicorn(STATEMENT_TIMEOUT=value)
-                self.assertRefused(refused, "STATEMENT_TIMEOUT", repr(value), "1 to 86400, or off")
+            for command in (manage, gunicorn):
+                with self.subTest(value, command=command.__name__):
+                    refused = command(STATEMENT_TIMEOUT=value)
+                    self.assertRefused(refused, "STATEMENT_TIMEOUT", repr(value), "1 to 86400, or off")
         for value, limit in {"": "30", "86400": "86400", "off": "None"}.items():
             self.assertEqual(self.read("settings.LIMITS.statement", STATEMENT_TIMEOUT=value), limit)
-        self.assertEqual(manage(STATEMENT_TIMEOUT="soon").returncode, 0)
+        show = "from django.conf import settings; print(settings.LIMITS.statement)"
+        managed = start(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", show], STATEMENT_TIMEOUT="7"
+        )
+        self.assertEqual(managed.stdout.splitlines()[-1:], ["None"], managed.stderr)
 
     def test_proxies_on_this_machine_are_trusted_unless_others_are_named(self) -> None:
         for value, proxies in {
@@ -89,7 +95,7 @@ class EnvironmentTests(SimpleTestCase):
                 self.assertRefused(manage(PORT=value), "PORT", repr(value))
 
     def test_a_database_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
-        for url in ("postgres://u:secret@h:port:x/db", "mysql://u:secret@h/db"):
+        for url in ("postgres://u:secret@h:port:x/db", "postgres://u:secret@h"):
             for command in (manage, gunicorn):
                 with self.subTest(url, command=command.__name__):
                     result = command(DATABASE_URL=url, SECRET_KEY="x" * 50)
@@ -106,10 +112,29 @@ class EnvironmentTests(SimpleTestCase):
                 self.assertNotIn("secret", result.stderr)
 
     def test_a_redis_url_that_cannot_be_read_is_refused_without_its_password(self) -> None:
-        for command in (manage, gunicorn):
-            result = command(REDIS_URL="http://u:secret@h")
-            self.assertRefused(result, "REDIS_URL", "redis://:PASSWORD@HOST:PORT/NUMBER")
-            self.assertNotIn("secret", result.stderr)
+        part = "redis://:PASSWORD@HOST:PORT/NUMBER"
+        self.assertRefused(gunicorn(REDIS_URL="http://u:secret@h"), "REDIS_URL", part)
+        for url in (
+            "http://:secret@h",
+            "redis://:secret@",
+            "redis://:secret@h:port",
+            "redis://:secret@h:65536/0",
+            "redis://:secret@h/name",
+            "redis://:secret@h/-1",
+            "redis://:secret@h/0;redis://:secret@h/1",
+            "redis://:secret@h?nosuch=1",
+            "redis://:secret@h?socket_timeout=soon",
+            "rediss://:secret@h?ssl_cert_reqs=secret",
+            "unix://",
+        ):
+            with self.subTest(url), self.assertRaises(ImproperlyConfigured) as refused:
+                redis_url(url)
+            self.assertIn(part, str(refused.exception))
+            self.assertNotIn("secret", str(refused.exception))
+
+    def test_a_redis_url_may_name_a_user_a_database_and_a_socket(self) -> None:
+        for url in ("redis://h", "rediss://u:p%40@[::1]:1/2", "redis://h/?db=3", "unix:///tmp/redis.sock"):
+            self.assertEqual(redis_url(url), url)
 
     def test_the_names_of_the_service_may_be_of_any_kind_that_django_takes(self) -> None:
         names = "example.org, .example.com,127.0.0.1,[::1],*"
@@ -187,6 +212,35 @@ class EnvironmentTests(SimpleTestCase):
         result = manage(WEB_CONCURRENCY="")  # gunicorn's own code stops at this one before it reads ours
         self.assertEqual(result.returncode, 0, result.stderr)
 
+    def test_the_settings_of_an_installation_start_as_they_are(self) -> None:
+        shipped = dotenv_values("deploy/env.example")
+        self.assertNotIn("WEB_CONCURRENCY", shipped)  # as above: a container would never start
+        given = {**shipped, "SECRET_KEY": "x" * 50}
+        result = gunicorn(**{name: value or "" for name, value in given.items()})
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_secret_key_that_cannot_be_kept_or_used_is_told_in_one_line(self) -> None:
+        folder = Path(self.enterContext(TemporaryDirectory()))
+        for file in (folder, folder / "file" / "secret_key", folder / "no_text"):
+            (folder / "file").touch()
+            (folder / "no_text").write_bytes(b"\xff\xfe")
+            with (
+                self.subTest(file),
+                self.assertRaisesRegex(ImproperlyConfigured, "SECRET_KEY is not set, and /"),
+            ):
+                kept_secret(file)
+        for key in (" ", "\n", "\udcff"):
+            self.assertRefused(
+                manage(DATABASE_URL="postgres://h/db", SECRET_KEY=key), "SECRET_KEY is not set"
+            )
+
+    def test_a_database_that_does_not_answer_is_told_in_one_line(self) -> None:
+        url = f"postgres://u:secret@127.0.0.1:{live.free_port()}/db"
+        result = start([sys.executable, "manage.py", "migrate"], DATABASE_URL=url, SECRET_KEY="x" * 50)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn("The database of DATABASE_URL fails: ", result.stderr)
+        self.assertNotIn("secret", result.stderr)
+
     def test_good_values_start(self) -> None:
         folder = self.enterContext(TemporaryDirectory())
         url = f"sqlite:///{folder}/goatfish.sqlite3"
@@ -201,6 +255,22 @@ class EnvironmentTests(SimpleTestCase):
 class DatabaseUrlTests(SimpleTestCase):
     def database(self, url: str, *, pooled: bool = False) -> dict[str, Any]:
         return database(url, Limits(connect=5, statement=30), pooled=pooled)
+
+    def test_a_file_that_cannot_be_a_database_is_refused(self) -> None:
+        folder = self.enterContext(TemporaryDirectory())
+        for path in (folder, f"{folder}/none/goatfish.sqlite3", ":memory:", "x%00y"):
+            with (
+                self.subTest(path),
+                self.assertRaisesRegex(ImproperlyConfigured, "DATABASE_URL names the file"),
+            ):
+                self.database(f"sqlite:///{path}")
+
+    def test_a_postgresql_url_names_a_database(self) -> None:
+        for url in ("postgres://", "postgres://u:secret@h", "postgres:///?host=h", "postgres://h:5_432/db"):
+            with self.subTest(url), self.assertRaisesRegex(ImproperlyConfigured, "/NAME"):
+                self.database(url)
+        self.assertEqual(self.database("postgres:///db")["NAME"], "db")
+        self.assertEqual(self.database("postgres://?service=s")["OPTIONS"]["service"], "s")
 
     def test_a_postgresql_url_may_name_several_hosts(self) -> None:
         entry = self.database(
@@ -254,7 +324,7 @@ class DatabaseUrlTests(SimpleTestCase):
         self.assertEqual(self.database("postgres://h/db")["OPTIONS"]["prepare_threshold"], 2)
 
     def test_a_sqlite_url_names_a_file(self) -> None:
-        self.assertEqual(str(self.database("sqlite:////data/a%20b.sqlite3")["NAME"]), "/data/a b.sqlite3")
+        self.assertEqual(str(self.database("sqlite:////tmp/a%20b.sqlite3")["NAME"]), "/tmp/a b.sqlite3")
 
 
 class MailServerTests(SimpleTestCase):

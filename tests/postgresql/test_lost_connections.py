@@ -1,10 +1,18 @@
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import psycopg
 from django.conf import settings
+from django.db import OperationalError, connections
+from django.test import SimpleTestCase
 from psycopg.conninfo import conninfo_to_dict
 
+from accounts.models import User
+from api.compiled import Compiled
+from config.databases import Limits, database
 from tests.base import VALID
+from tests.databases import remove_database
 from tests.live import LiveTestCase
 
 
@@ -38,3 +46,30 @@ class LostConnectionTests(LiveTestCase):
             for _ in range(3):
                 self.assertEqual(set(map(tuple, threads.map(every, range(32)))), {(200, 200, 201, 200, 302)})
                 self.assertGreater(self.lose(), 2)
+
+
+class NewConnectionTests(SimpleTestCase):
+    """A server that takes connections, and says nothing."""
+
+    databases = {"silent"}  # noqa: RUF012
+    listener: ClassVar[socket.socket]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.listener = cls.enterClassContext(socket.create_server(("127.0.0.1", 0)))
+        url = (
+            f"postgres://127.0.0.1:{cls.listener.getsockname()[1]}/silent?sslmode=disable&gssencmode=disable"
+        )
+        entry = database(url, Limits(connect=2, statement=None))
+        entries = {"default": entry, "silent": entry}
+        connections.settings["silent"] = connections.configure_settings(entries)["silent"]
+        cls.addClassCleanup(remove_database, "silent")
+        super().setUpClass()
+
+    def test_one_that_cannot_be_made_is_tried_once(self) -> None:
+        with self.assertRaises(OperationalError):
+            Compiled(User.objects.all).first_rows("silent")
+        self.listener.setblocking(False)
+        self.listener.accept()[0].close()
+        with self.assertRaises(BlockingIOError):
+            self.listener.accept()
