@@ -45,6 +45,20 @@ def proxies_are_few(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
+    """Tell when any name is taken, or none by which a client comes from elsewhere."""
+    names = set(settings.ALLOWED_HOSTS)
+    if "*" in names:
+        fault = "takes any name, and the links in mails carry the one that somebody else sent"
+    elif settings.SECURE_SSL_REDIRECT and names <= {"localhost", "127.0.0.1", "[::1]"}:
+        fault = "names this machine alone, so that who comes by another name is refused"
+    else:
+        return []
+    hint = "Set ALLOWED_HOSTS to the names of the service, as goatfish.example.org."
+    return [checks.Warning(f"ALLOWED_HOSTS {fault}.", hint=hint, id="api.W008")]
+
+
+@register(Tags.security, deploy=True)
 def secrets_are_secret(**kwargs: Any) -> list[CheckMessage]:
     """Tell of secrets that can be guessed, or are shared; Django looks at SECRET_KEY itself."""
     token = getattr(settings, "METRICS_TOKEN", "")

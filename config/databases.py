@@ -75,6 +75,8 @@ def session(options: dict[str, Any], limits: Limits, pooled: bool) -> dict[str, 
 
     PgBouncer refuses a connection that begins with any: there, `ALTER ROLE … SET statement_timeout` does it.
     """
+    if pooled and "options" in options:
+        raise ImproperlyConfigured("PGBOUNCER takes a URL without `options`: set them by ALTER ROLE … SET.")
     if pooled:
         return options
     # PostgreSQL notices too that this machine is gone, and frees what its transactions held locked: in half a

@@ -52,6 +52,15 @@ class SettingsCheckTests(SimpleTestCase):
         for proxies in ([], few):
             self.assertNotIn("api.W001", self.found(TRUSTED_PROXIES=proxies))
 
+    def test_tells_of_names_that_are_anybodys_or_nobodys(self) -> None:
+        for names in (["*"], ["example.org", "*"], ["localhost", "[::1]"], []):
+            found = self.found(ALLOWED_HOSTS=names, SECURE_SSL_REDIRECT=True)
+            self.assertIn("api.W008", found, names)
+        self.assertNotIn(
+            "api.W008", self.found(ALLOWED_HOSTS=["localhost", ".example.org"], SECURE_SSL_REDIRECT=True)
+        )
+        self.assertNotIn("api.W008", self.found(ALLOWED_HOSTS=["localhost"], SECURE_SSL_REDIRECT=False))
+
     def test_tells_of_a_token_that_is_guessed_or_shared(self) -> None:
         secret = "3Yk9-secret-of-this-test-alone-pQ7z"
         for token in ("short", "ab" * 20, secret):

@@ -322,6 +322,8 @@ class DatabaseUrlTests(SimpleTestCase):
         self.assertNotIn("options", options)
         self.assertIsNone(options["prepare_threshold"])
         self.assertEqual(self.database("postgres://h/db")["OPTIONS"]["prepare_threshold"], 2)
+        with self.assertRaisesRegex(ImproperlyConfigured, "PGBOUNCER takes a URL without `options`"):
+            self.database("postgres://h/db?options=-c%20jit%3Doff", pooled=True)
 
     def test_a_sqlite_url_names_a_file(self) -> None:
         self.assertEqual(str(self.database("sqlite:////tmp/a%20b.sqlite3")["NAME"]), "/tmp/a b.sqlite3")

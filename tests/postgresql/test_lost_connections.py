@@ -51,7 +51,7 @@ class LostConnectionTests(LiveTestCase):
 class NewConnectionTests(SimpleTestCase):
     """A server that takes connections, and says nothing."""
 
-    databases = {"silent"}  # noqa: RUF012
+    databases = {"silent"}
     listener: ClassVar[socket.socket]
 
     @classmethod
