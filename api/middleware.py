@@ -29,6 +29,8 @@ class ApiMiddleware:
         if not is_api(request.path_info):
             return self.page(request)
         response = self.answer(request)
+        # Whatever failed is in the log, with the request's id; Django's handler would add a line without.
+        response._has_been_logged = True  # type: ignore[attr-defined]
         if response.status_code == 413:
             drain(request)
         for name, value in getattr(request, "rate_headers", {}).items():

@@ -129,9 +129,10 @@ class PathTests(ApiTestCase):
             with (
                 self.subTest(state.__name__),
                 connection.execute_wrapper(fail),
-                self.assertLogs(level="ERROR"),
+                self.assertLogs(level="ERROR") as logs,
             ):
                 self.assertEqual(self.call("GET", "/api/me").status_code, status)
+            self.assertEqual(len(logs.records), 1, logs.output)
 
 
 class RequestIDTests(ApiTestCase):
