@@ -43,13 +43,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Go on with a connection, in the main loop."""
-        if fs.cancelled() or fs.exception() or (fs.result() and (self.alive or fs.result() is not _DEFER)):
-            super().finish_request(conn, fs)
-        elif fs.result() is _DEFER:  # and it was told to stop since
-            self.enqueue_req(conn)
-        else:
+        result = None if fs.cancelled() or fs.exception() else fs.result()
+        if result is False:
             self.nr_conns -= 1
             self.tpool.submit(conn.close, graceful=True)  # which takes until the client has closed its side
+        elif result is _DEFER and not self.alive:  # it was told to stop since
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by a deadline, when the worker stops."""

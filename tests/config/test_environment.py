@@ -213,7 +213,7 @@ class EnvironmentTests(SimpleTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_the_settings_of_an_installation_start_as_they_are(self) -> None:
-        shipped = dotenv_values("deploy/env.example")
+        shipped = dotenv_values(settings.BASE_DIR / "deploy" / "env.example")
         self.assertNotIn("WEB_CONCURRENCY", shipped)  # as above: a container would never start
         given = {**shipped, "SECRET_KEY": "x" * 50}
         result = gunicorn(**{name: value or "" for name, value in given.items()})
