@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from contextlib import closing
 
 import httpx
@@ -16,12 +17,16 @@ THREADS = 8  # of the one worker
 
 
 class ClientsThatStopTests(LiveTestCase):
-    variables = {"GUNICORN_CMD_ARGS": "--worker-class tests.impatient.Worker", "WEB_CONCURRENCY": "1"}
+    variables = {
+        "GUNICORN_CMD_ARGS": "--worker-class tests.impatient.Worker --graceful-timeout 3600",
+        "WEB_CONCURRENCY": "1",
+    }
 
+    server: subprocess.Popen[bytes]
     service: httpx.Client
 
     def setUp(self) -> None:
-        _, self.service = self.start()
+        self.server, self.service = self.start()
 
     def tearDown(self) -> None:
         self.assertNotIn("Traceback", (self.folder / f"{self.service.base_url.port}.log").read_text())
@@ -55,6 +60,13 @@ class ClientsThatStopTests(LiveTestCase):
             self.assertEqual(another.get("/healthz").status_code, 200)
         begun[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertTrue(begun[0].recv(100).startswith(b"HTTP/1.1 200 "))
+
+    def test_those_that_send_nothing_do_not_hold_up_the_end(self) -> None:
+        self.connect(b"")
+        with httpx.Client(base_url=self.service.base_url, timeout=30) as another:
+            self.assertEqual(another.get("/healthz").status_code, 200)  # the one before it was taken, too
+        self.server.terminate()
+        self.assertEqual(self.server.wait(60), 0)
 
     def test_those_that_do_not_read_are_given_up(self) -> None:
         lines = b"".join(json.dumps({**VALID, "name": f"{n:x<250}"}).encode() + b"\n" for n in range(10_000))
