@@ -15,7 +15,7 @@ except ImproperlyConfigured as error:
 
 from gunicorn import util
 
-from config.refusals import write_problem
+from ops.server.refusals import write_problem
 
 util.write_error = write_problem  # there is no setting for it
 
@@ -23,7 +23,7 @@ wsgi_app = "config.wsgi"
 # An IPv6 address stands in brackets, or its colons are taken for the port's.
 bind = [f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"]
 workers = settings.WEB_CONCURRENCY
-# Whose X-Forwarded-Proto tells that a client came by TLS; `api.proxies` believes the same about its address.
+# Whose X-Forwarded-Proto tells that a client came by TLS; `ops.proxies` believes the same about its address.
 # Of IPv4, also as they look on a socket of both kinds, which HOST=:: makes.
 forwarded_allow_ips = ",".join(
     [
@@ -40,7 +40,7 @@ forwarded_allow_ips = ",".join(
 # While some wait for the database to commit, others compute: with 16 connections, eight make 1.4 times as
 # many creates a second as two and 1.2 times as many gets, with no more CPU for each. A sync worker takes 20 %
 # less for a get but makes half the creates, and any client that sends nothing blocks it (docs/benchmarks.md).
-worker_class = "config.workers.Worker"  # gthread, with a bound on how long a thread waits for a client
+worker_class = "ops.server.workers.Worker"  # gthread, with a bound on how long a thread waits for a client
 threads = 8
 # Longer than the 60 seconds for which a proxy commonly keeps its own side open: the proxy closes first, and
 # never sends a request into a connection that is just being closed.
@@ -59,8 +59,8 @@ control_socket_disable = True
 
 # To standard output; a request's line names its id, as the log and every error body do.
 accesslog = "-"
-logger_class = "config.access_log.AccessLogger"
+logger_class = "ops.server.access_log.AccessLogger"
 
 # Counted for `/metrics` across all workers, or not at all.
 if settings.METRICS_TOKEN:
-    from config.worker_metrics import child_exit, on_exit, on_starting, post_fork, pre_fork  # noqa: F401
+    from ops.server.worker_metrics import child_exit, on_exit, on_starting, post_fork, pre_fork  # noqa: F401

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
-from api.admin_history import RecordedAdmin, text_of
+from owned.admin.history import RecordedAdmin, text_of
 
 admin.site.unregister([AccessLog, AccessFailureLog])  # switched off: the attempts alone are kept
 

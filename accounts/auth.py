@@ -12,7 +12,7 @@ from ninja.security import APIKeyHeader
 
 from accounts.keys import digest_of, is_well_formed
 from accounts.models import LAST_USED_PRECISION, ApiKey
-from api.compiled import Compiled, Parameter
+from owned.compiled import Compiled, Parameter
 
 logger = logging.getLogger(__name__)
 

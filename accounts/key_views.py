@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet
 from accounts.requests import SignedInRequest
-from api import history
+from owned import history
 
 KEYS_ON_A_PAGE = 50
 CLOSED_KEYS = 20

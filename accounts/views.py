@@ -20,7 +20,7 @@ from accounts.forms import ForgottenPasswordForm, SignInForm, SignUpForm
 from accounts.mails import tell_of_password
 from accounts.models import User
 from api.limits import spend_address
-from api.problems import Problem
+from api.problems.problem import Problem
 
 
 def too_many(request: HttpRequest) -> HttpResponse | None:

@@ -7,5 +7,5 @@ class ApiConfig(AppConfig):
     name = "api"
 
     def ready(self) -> None:
-        """Register the checks, and what is done with a new connection."""
-        from api import checks, deploy_checks, times  # noqa: F401
+        """Register the checks."""
+        from api import checks  # noqa: F401

@@ -11,11 +11,11 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from api.openapi import Document
+from api.openapi.document import Document
 from api.operations import contract
-from api.policy import ContentSecurityPolicyMiddleware
-from api.problems import install_handlers
-from api.validation import field_error
+from api.problems.problem import install_handlers
+from api.problems.validation import field_error
+from ops.security_headers import ContentSecurityPolicyMiddleware
 
 
 class StrictParser(Parser):

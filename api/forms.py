@@ -8,8 +8,8 @@ from django import forms
 from django.db import IntegrityError
 from pydantic import BaseModel, ValidationError
 
-from api.constraints import FieldCheck
-from api.validation import field_error
+from api.problems.validation import field_error
+from owned.constraints import FieldCheck
 
 
 class SchemaForm(forms.Form):

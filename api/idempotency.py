@@ -14,8 +14,8 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from api.models import KeptAnswer
-from api.problem_types import IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS
-from api.problems import Problem, invalid
+from api.problems.problem import Problem, invalid
+from api.problems.types import IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS
 from api.requests import ApiRequest
 
 KEPT_FOR = timedelta(hours=24)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from api.ids import ID_LENGTH, ID_PATTERN
+from owned.ids import ID_LENGTH, ID_PATTERN
 
 ID_EXAMPLE = "vytxeTZskVKR7C7WgdSP"
 

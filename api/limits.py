@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
-from api.problem_types import RATE_LIMITED
-from api.problems import Problem
+from api.problems.problem import Problem
+from api.problems.types import RATE_LIMITED
 from api.requests import ApiRequest
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from django.http.response import HttpResponseBase
 from django.urls import resolve
 
 from api.bodies import drain, read_chunked
-from api.problems import PROBLEM_JSON, Problem, problem_for_response, unreadable_header
-from api.requests import is_api
+from api.problems.problem import PROBLEM_JSON, Problem, problem_for_response, unreadable_header
+from ops.paths import is_api
 
 
 class ApiMiddleware:

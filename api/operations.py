@@ -1,7 +1,7 @@
 """How one request goes through one operation.
 
 Stock ninja validates the answer against its schema and renders it in Python; here `response=` is for the
-document alone, and `api.answers` writes what the operation returns.
+document alone, and `api.responses` writes what the operation returns.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from django.http.response import HttpResponseBase
 from ninja.operation import Operation
 from pydantic import BaseModel
 
-from api.answers import object_answer, schema_answer
 from api.bodies import JSON, MEBIBYTE, MERGE_PATCH, BodyReader, parse_json
+from api.bulk.rows import CSV, NDJSON, read_csv_of, read_ndjson
 from api.idempotency import once
 from api.limits import spend_address, spend_key
-from api.models import OwnedModel
-from api.problem_types import READ_ONLY_KEY
-from api.problems import Problem
+from api.problems.problem import Problem
+from api.problems.types import READ_ONLY_KEY
 from api.queries import check_query
 from api.requests import ApiRequest
-from api.rows import CSV, NDJSON, read_csv_of, read_ndjson
+from api.responses import object_answer, schema_answer
 from api.schemas import Bulk, Patch
+from owned.models import OwnedModel
 
 Run = Callable[..., HttpResponseBase]
 

@@ -13,14 +13,14 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from api.answers import json_answer
-from api.compiled import Compiled, Parameter, Row
-from api.models import OwnedModel
-from api.owned import Owned, owned, parameter
-from api.problems import invalid
+from api.problems.problem import invalid
 from api.requests import ApiRequest
+from api.responses import json_answer
 from api.schemas import OwnedOut, PageQuery
 from api.selections import Selection
+from owned.compiled import Compiled, Parameter, Row
+from owned.models import OwnedModel
+from owned.querysets import Owned, owned, parameter
 
 
 class Past(Func):

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import parse_http_date_safe
 
-from api.problem_types import PRECONDITION_FAILED, PRECONDITION_REQUIRED
-from api.problems import Problem, unreadable_header
+from api.problems.problem import Problem, unreadable_header
+from api.problems.types import PRECONDITION_FAILED, PRECONDITION_REQUIRED
 
 _TAG = r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
 _TAGS = re.compile(rf"[ \t]*(?:{_TAG}[ \t]*,[ \t]*)*{_TAG}[ \t]*")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest
 
-from api.problems import FieldError, invalid
+from api.problems.problem import FieldError, invalid
 
 
 def check_query(request: HttpRequest, declared: Mapping[str, bool]) -> None:

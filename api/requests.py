@@ -28,8 +28,3 @@ class ApiRequest(HttpRequest):
     request_id: str
     rate_headers: dict[str, str]
     parsed_body: Any
-
-
-def is_api(path: str) -> bool:
-    """Tell whether the HTTP contract governs this path, known or not."""
-    return path == "/api" or path.startswith("/api/")

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from pydantic import BaseModel, Field
 
-from api.ids import ID_PATTERN
 from api.inputs import Moment
+from owned.ids import ID_PATTERN
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 

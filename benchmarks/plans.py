@@ -33,8 +33,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import ApiKey, User
-from api.ids import ALPHABET, ID_LENGTH
 from api.paging import Cursors
+from owned.ids import ALPHABET, ID_LENGTH
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 

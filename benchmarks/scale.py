@@ -20,12 +20,12 @@ from urllib.parse import quote
 import django
 from django.db.backends.postgresql.psycopg_any import register_tzloader
 
-from api.ids import random_id
 from benchmarks.client import Client, ids_of, in_turn
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import TABLE, Connection, connect, database, fill, service_environment
 from benchmarks.operations import DAY, PAYLOAD
 from benchmarks.processes import memory, serving, tree
+from owned.ids import random_id
 
 OWNERS = 1_000
 LARGE = 1  # the owner of a tenth of all rows

@@ -10,12 +10,12 @@ from statistics import median
 
 import orjson
 
-from api.ids import random_id
 from benchmarks.client import Client, seconds
 from benchmarks.contenders import CONTENDERS
 from benchmarks.fill import TABLE, connect, database, fill
 from benchmarks.operations import PAYLOAD
 from benchmarks.processes import serving
+from owned.ids import random_id
 
 OPERATIONS = {"GET": None, "PUT": PAYLOAD, "PATCH": {}, "POST": {"name": "x"}, "DELETE": None}
 

@@ -49,7 +49,7 @@ def database(url: str, limits: Limits, *, pooled: bool = False, name: str = "DAT
         "HOST": options.pop("host", ""),
         "PORT": options.pop("port", ""),
         "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,  # of pages alone: the API's first query is its own (api/compiled.py)
+        "CONN_HEALTH_CHECKS": True,  # of pages alone: the API's first query is its own (owned/compiled.py)
         "OPTIONS": {**postgresql(limits, pooled), **session(options, limits, pooled)},
     }
 

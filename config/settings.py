@@ -28,8 +28,8 @@ from config.environment import (
     redis_url,
     setting,
 )
-from config.errors import report_errors
-from config.logs import logging_as
+from ops.error_reports import report_errors
+from ops.logs import logging_as
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -111,7 +111,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The house
 
 INSTALLED_APPS = [
-    "api.admin_site.AdminConfig",
+    "ops.admin_site.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -120,18 +120,20 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "ninja",  # serves Swagger UI from this process; without it the page loads from a CDN
+    "ops",
+    "owned",
     "api",
     "accounts",
     "simulations",
 ]
 MIDDLEWARE = [
-    "api.proxies.ClientAddressMiddleware",
-    "api.request_ids.RequestIDMiddleware",
-    "api.health.HealthMiddleware",
-    *(["api.metrics.MetricsMiddleware"] if METRICS_TOKEN else []),
+    "ops.proxies.ClientAddressMiddleware",
+    "ops.request_ids.RequestIDMiddleware",
+    "ops.health.HealthMiddleware",
+    *(["ops.metrics.middleware.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",
     "api.middleware.ApiMiddleware",  # what follows is for pages alone
-    "api.policy.ContentSecurityPolicyMiddleware",
+    "ops.security_headers.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -162,7 +164,7 @@ TEMPLATES = [
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20  # bytes of a body; most operations take less
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
-FILE_UPLOAD_HANDLERS = ["api.uploads.CappedUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["api.bulk.uploads.CappedUploadHandler"]
 TAKES_RATE = "a number and /second, /minute, /hour or /day, as 1200/minute, or off"
 RATE_LIMIT = setting(read_rate, "RATE_LIMIT", Rate(1200, 60), TAKES_RATE)
 RATE_LIMIT_ANONYMOUS = setting(read_rate, "RATE_LIMIT_ANONYMOUS", Rate(60, 60), TAKES_RATE)
@@ -210,7 +212,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "config.static.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "ops.static.StaticFilesStorage"},
 }
 
 # TLS: with HTTPS=true, plain requests are redirected and cookies never leave over a plain connection

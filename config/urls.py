@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 
-from api.views import problem_page, problem_pages
+from api.problems.views import problem_page, problem_pages
 from config.api import api
 
 urlpatterns = [

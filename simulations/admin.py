@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from api.admin import OwnedAdmin
+from owned.admin.base import OwnedAdmin
 from simulations.models import Simulation
 
 

@@ -3,7 +3,7 @@
 from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
-from api.exports import ExportFormat, export
+from api.bulk.exports import ExportFormat, export
 from api.inputs import Id
 from api.paging import paginate
 from api.preconditions import if_match

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Case, Count, Expression, Value, When
 
-from api.owned import Owned
+from owned.querysets import Owned
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 from simulations.windows import Period, Window, periods_of

@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
-from api.constraints import FieldCheck
-from api.models import OwnedModel, owned_indexes
+from owned.constraints import FieldCheck
+from owned.models import OwnedModel, owned_indexes
 
 
 class Simulation(OwnedModel):

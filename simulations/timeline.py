@@ -11,8 +11,8 @@ from django.utils.html import escape
 from django.views.decorators.http import require_safe
 
 from accounts.requests import SignedInRequest
-from api.owned import Owned
 from api.paging import planned_for_its_values
+from owned.querysets import Owned
 from simulations.forms import TimelineFilterForm, WindowForm, query_of
 from simulations.histogram import columns
 from simulations.models import Simulation

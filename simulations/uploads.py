@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import SignedInRequest
-from api.problems import LISTED_ERRORS
-from api.rows import read_csv_of
+from api.bulk.rows import read_csv_of
+from api.bulk.uploads import UploadForm, keep, take
+from api.problems.problem import LISTED_ERRORS
 from api.schemas import Bulk
-from api.uploads import UploadForm, keep, take
 from simulations.models import Simulation
 from simulations.schemas import SimulationIn
 

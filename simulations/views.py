@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.requests import SignedInRequest
-from api.exports import export
-from api.owned import Owned
+from api.bulk.exports import export
 from api.paging import find_page
 from api.preconditions import at_version
-from api.problems import Problem
+from api.problems.problem import Problem
 from api.schemas import PageQuery
+from owned.querysets import Owned
 from simulations.forms import SORT_KEYS, FilterForm, SimulationForm, query_of
 from simulations.models import Simulation
 from simulations.schemas import SimulationOut, SimulationSelection

@@ -3,7 +3,7 @@
 from gunicorn import util
 from gunicorn.workers import gthread
 
-from config import workers
+from ops.server import workers
 
 # How long gunicorn's own worker waits for a first byte, and for a client to close its side: here, for ever.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 3600

@@ -6,7 +6,8 @@ from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from api.models import KeptAnswer, OwnedModel
+from api.models import KeptAnswer
+from owned.models import OwnedModel
 from tests.operations import OperationTestCase
 
 TABLES = {model._meta.db_table for model in apps.get_models() if issubclass(model, OwnedModel | KeptAnswer)}

@@ -10,7 +10,7 @@ from django.db import InternalError, OperationalError, connection
 from django.test import override_settings
 from psycopg.errors import IdleInTransactionSessionTimeout, InFailedSqlTransaction, ReadOnlySqlTransaction
 
-from api.problem_types import PROBLEM_TYPES
+from api.problems.types import PROBLEM_TYPES
 from tests.base import ApiTestCase
 
 
@@ -110,7 +110,7 @@ class PathTests(ApiTestCase):
             response = self.call("POST" if body else "GET", path, body, key=key)
             self.assertGreaterEqual(response.status_code, 400)
             self.assertNotIn(key.encode(), response.content)
-        with connection.execute_wrapper(fail), self.assertLogs("api.problems", "ERROR"):
+        with connection.execute_wrapper(fail), self.assertLogs("api.problems.problem", "ERROR"):
             response = self.call("GET", "/api/me")
         self.assertProblem(response, 503, "unavailable")
         self.assertNotIn(b"secret", response.content)

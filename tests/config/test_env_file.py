@@ -31,7 +31,7 @@ class EnvFileTests(SimpleTestCase):
     def read(self, file: bytes, **variables: str) -> subprocess.CompletedProcess[str]:
         """Read settings from a file, and from variables beside it."""
         folder = Path(self.enterContext(TemporaryDirectory()))
-        for package in ("api", "config"):
+        for package in ("ops", "config"):
             shutil.copytree(settings.BASE_DIR / package, folder / package)
         shutil.copy(settings.BASE_DIR / "pyproject.toml", folder)
         (folder / ".env").write_bytes(file)

@@ -14,7 +14,7 @@ from unittest import skipUnless
 import httpx
 from django.test import SimpleTestCase
 
-from api.problem_types import PROBLEM_TYPES
+from api.problems.types import PROBLEM_TYPES
 from tests.deploy.front import NGINX, Nginx, Upstream
 from tests.faults.service import WITHIN, wait_until
 

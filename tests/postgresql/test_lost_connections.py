@@ -9,8 +9,8 @@ from django.test import SimpleTestCase
 from psycopg.conninfo import conninfo_to_dict
 
 from accounts.models import User
-from api.compiled import Compiled
 from config.databases import Limits, database
+from owned.compiled import Compiled
 from tests.base import VALID
 from tests.databases import remove_database
 from tests.live import LiveTestCase

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from api.ids import ALPHABET
+from owned.ids import ALPHABET
 from simulations.models import Simulation
 from tests.base import ApiTestCase
 

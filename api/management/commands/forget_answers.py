@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from api.bulk.uploads import forget_unconfirmed
 from api.idempotency import forget_expired
-from api.uploads import forget_unconfirmed
 
 
 class Command(BaseCommand):

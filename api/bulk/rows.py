@@ -1,0 +1,167 @@
+"""CSV and NDJSON: reading many objects, and writing any number, so that each reads what the other wrote."""
+
+import csv
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from functools import partial
+from io import StringIO
+from itertools import count, islice
+from typing import Any
+
+import orjson
+
+from api.bodies import parse_json
+from api.problems.problem import Problem, invalid
+from api.schemas import BULK_ROWS, In, Unreadable
+from owned.compiled import Row
+
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+
+SERVER_SET = frozenset({"id", "created_at", "updated_at"})
+"""Fields of an export that stand in what is read back, and are not looked at."""
+
+# A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV injection"), but text after a '.
+_RISKY = tuple("=+-@'\t\r")
+_ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
+
+
+def read_ndjson(text: str) -> dict[str, Any]:
+    """Return the objects of NDJSON, one on each line that is not blank, as a bulk create takes them."""
+    lines = (line for line in text.split("\n") if line.strip())
+    return {"items": [_object(line) for line in islice(lines, BULK_ROWS + 1)]}
+
+
+def _object(line: str) -> Any:
+    try:
+        value = parse_json(line)
+    except Problem as problem:
+        return Unreadable(problem.detail)
+    if isinstance(value, dict):
+        return {name: field for name, field in value.items() if name not in SERVER_SET}
+    return value
+
+
+def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> dict[str, Any]:
+    """Return the rows of CSV with a header (RFC 4180), as a bulk create takes them.
+
+    The cells of `typed` fields hold numbers and truth values as JSON writes them, all others hold text.
+    Raises a 422 problem for a header that lacks one of the fields, or has a column that is none.
+    """
+    rows = (row for _, row in _rows(text))
+    header = _checked(next(rows, []), fields)
+    return {"items": [_record(header, row, typed) for row in islice(rows, BULK_ROWS + 1)]}
+
+
+def read_csv_of(item: type[In]) -> Callable[[str], dict[str, Any]]:
+    """Return what reads the CSV of many objects of a schema."""
+    fields = item.model_fields
+    typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
+    return partial(read_csv, fields=tuple(fields), typed=typed)
+
+
+def row_numbers(text: str) -> list[int]:
+    """Return at which row of a spreadsheet each object of a CSV stands; the header is at row 1."""
+    return [number for number, _ in islice(_rows(text), 1, BULK_ROWS + 1)]
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
+    """Go through the rows that are not blank; one that breaks the format does not end the file."""
+    reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    for number in count(1):
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, Unreadable(f"is not CSV: {error}")
+        else:
+            if row:
+                yield number, row
+
+
+def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]:
+    """Return the header of a CSV that has each field once, and no column that is none."""
+    if isinstance(header, Unreadable):
+        detail = f"the header {header}"
+    elif missing := [name for name in fields if name not in header]:
+        detail = f"the header lacks {', '.join(missing)}"
+    elif unknown := [name for name in header if name not in fields and name not in SERVER_SET]:
+        detail = f"the header has {', '.join(map(repr, unknown))}, which cannot be set here"
+    elif len(set(header)) < len(header):
+        detail = "the header names a column twice"
+    else:
+        return header
+    raise invalid({"pointer": "/items", "detail": detail, "code": "csv_header"})
+
+
+def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collection[str]) -> Any:
+    if isinstance(row, Unreadable):
+        return row
+    if len(row) != len(header):
+        return Unreadable(f"has {len(row)} cells, and the header has {len(header)}")
+    cells = zip(header, row, strict=True)
+    return {
+        name: _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)
+        for name, cell in cells
+        if name not in SERVER_SET
+    }
+
+
+def _typed(cell: str) -> Any:
+    """Return the number or truth value of a cell, or its text, which the schema then finds at fault."""
+    try:
+        return parse_json(cell)
+    except Problem:
+        return cell
+
+
+def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield the rows of each part as lines of JSON."""
+    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    for rows in parts:
+        yield b"".join(orjson.dumps(dict(zip(fields, row, strict=True)), option=option) for row in rows)
+
+
+def write_csv(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
+    """Yield a header and the rows of each part, safe to open in a spreadsheet."""
+    head = f"{','.join(fields)}\r\n"
+    for rows in parts:
+        # By columns, because all values of one are of a kind, and most kinds need no look at each value.
+        columns = [_cells(column) for column in zip(*rows, strict=True)]
+        lines = "\r\n".join(map(",".join, zip(*columns, strict=True)))
+        yield f"{head}{lines}\r\n".encode()
+        head = ""
+    if head:
+        yield head.encode()
+
+
+def _cells(column: Sequence[Any]) -> Sequence[str]:
+    kind = type(next((value for value in column if value is not None), None))
+    if kind is str and None not in column:
+        text = "\n".join(column)
+        if text.count("\n") < len(column) and not _UNSAFE.search(text):
+            return column
+    elif kind in (date, datetime):
+        texts = orjson.dumps(column, option=orjson.OPT_UTC_Z).decode()[1:-1].replace('"', "").split(",")
+        return texts if None not in column else ["" if text == "null" else text for text in texts]
+    write = _CELLS.get(kind, str)
+    return ["" if value is None else write(value) for value in column]
+
+
+def _text_cell(value: str) -> str:
+    cell = f"'{value}" if value.startswith(_RISKY) else value
+    if not _QUOTED.search(cell):
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
+
+
+# What a cell is quoted for (RFC 4180); and what has several cells, a line each, looked at one by one.
+_QUOTED = re.compile(r'[",\r\n]')
+_UNSAFE = re.compile(r"""[",\r]|(?:^|\n)[=+\-@'\t]""")
+_CELLS: dict[type, Callable[[Any], str]] = {
+    str: _text_cell,
+    bool: lambda value: "true" if value else "false",
+}

@@ -1,0 +1,11 @@
+"""The app that runs the service."""
+
+from django.apps import AppConfig
+
+
+class OpsConfig(AppConfig):
+    name = "ops"
+
+    def ready(self) -> None:
+        """Register the deployment checks."""
+        from ops import checks  # noqa: F401

@@ -1,0 +1,11 @@
+"""The app of the data layer that every resource shares."""
+
+from django.apps import AppConfig
+
+
+class OwnedConfig(AppConfig):
+    name = "owned"
+
+    def ready(self) -> None:
+        """Set new connections up."""
+        from owned import times  # noqa: F401
