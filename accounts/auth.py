@@ -12,6 +12,7 @@ from ninja.security import APIKeyHeader
 
 from accounts.keys import digest_of, is_well_formed
 from accounts.models import LAST_USED_PRECISION, ApiKey
+from api.limits import admit
 from owned.compiled import Compiled, Parameter
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ class KeyCaller:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+
+    def __str__(self) -> str:
+        return self.prefix  # ninja's AuthRateThrottle counts by it
 
     COLUMNS = (
         "id",
@@ -55,17 +59,20 @@ VALID_KEY = Compiled(
 
 
 class ApiKeyAuth(APIKeyHeader):
-    """Requires a valid key in `X-API-Key`."""
+    """Requires a valid key in `X-API-Key`, and counts its requests."""
 
     param_name = "X-API-Key"
-    openapi_description = "A key of yours, made on the page `/keys/`."
+    openapi_description = "Your API key; create one under Keys."
 
-    def _get_key(self, request: HttpRequest) -> str | None:
-        """Read the one header; ninja would make Django's mapping of all of them first."""
-        return request.META.get("HTTP_X_API_KEY")
+    def __call__(self, request: HttpRequest) -> KeyCaller | None:
+        """Return the caller, or None. Raises a 429 problem for a caller over the limit."""
+        caller = self.authenticate(request, request.META.get("HTTP_X_API_KEY"))
+        if caller is not None:
+            admit(request, caller)
+        return caller
 
     def authenticate(self, request: HttpRequest, key: str | None) -> KeyCaller | None:
-        """Return who is calling, or None; in one query, and in none where the checksum is off."""
+        """Return the caller, in one query; in none where the checksum is wrong."""
         if key is None or not is_well_formed(key):
             return None
         rows = VALID_KEY.first_rows(digest=digest_of(key), now=timezone.now())

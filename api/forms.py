@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django import forms
-from django.db import IntegrityError
+from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ValidationError
 
 from api.problems.validation import field_error
-from owned.constraints import FieldCheck
+from owned.constraints import violated_by
 
 
 class SchemaForm(forms.Form):
@@ -34,14 +35,17 @@ class SchemaForm(forms.Form):
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Show at its field what the database refuses to write."""
+        """Show the database's objections to a write at their fields; what was written is rolled back."""
         try:
-            yield
+            with transaction.atomic():
+                yield
+        except ModelError as error:
+            self.add_error(None, error)
         except IntegrityError as error:
-            check = FieldCheck.violated_by(error)
-            if check is None:
+            found = violated_by(error)
+            if found is None or found.field not in self.fields:
                 raise
-            self.add_error(check.field, str(check.violation_error_message))
+            self.add_error(found.field, found.message)
 
 
 def text_field(label: str, help_text: str = "", *, required: bool = False, **attrs: str) -> forms.Field:

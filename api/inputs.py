@@ -1,16 +1,24 @@
 """The types of single values: strict where pydantic and Python are lenient."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -57,7 +65,7 @@ def _iso_date(value: Any) -> date:
 def _rfc3339(value: Any) -> datetime:
     """Refuse what pydantic would make a time of besides: Unix times, times without an offset."""
     try:
-        if _TIME.fullmatch(value):
+        if isinstance(value, str) and _TIME.fullmatch(value):
             return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         pass  # a day or an hour that does not exist, or that is outside of the years 1 to 9999 in UTC
@@ -125,21 +133,61 @@ Whole = Annotated[int, BeforeValidator(_decimal)]
 
 Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_decimal)]
 
-Id = Annotated[
-    str,
-    # Told, not validated: an id of another shape is one that does not exist, a 404 and no 422.
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": ID_LENGTH,
-            "maxLength": ID_LENGTH,
-            "pattern": f"^{ID_PATTERN.pattern}$",
-            "description": "20 characters of shortuuid's alphabet, random.",
-            "examples": [ID_EXAMPLE],
-        }
-    ),
-]
-"""An object's id."""
+ID_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "minLength": ID_LENGTH,
+        "maxLength": ID_LENGTH,
+        "pattern": f"^{ID_PATTERN.pattern}$",
+        "description": "20 random characters of shortuuid's alphabet.",
+        "examples": [ID_EXAMPLE],
+    }
+)
+
+
+def _possible(value: str) -> str:
+    """Refuse what cannot be an id as one that does not exist: a 404, no 422, and no query."""
+    if not ID_PATTERN.fullmatch(value):
+        raise ObjectDoesNotExist
+    return value
+
+
+ObjectId = Annotated[str, ID_SCHEMA]
+"""An object's id, in a response."""
+
+Id = Annotated[str, ID_SCHEMA, AfterValidator(_possible)]
+"""An object's id, in a path."""
 
 Time = Annotated[datetime, Field(examples=["2026-11-22T08:00:00.123456Z"])]
-"""A moment in UTC: RFC 3339 with microseconds, ending in `Z`."""
+"""A time in UTC: RFC 3339 with microseconds, ending in `Z`."""
+
+READERS: dict[type, BeforeValidator] = {datetime: BeforeValidator(_rfc3339), date: BeforeValidator(_iso_date)}
+"""How plain types are read in a body, where it is not by pydantic."""
+
+IN_STRINGS = (Decimal, UUID, Enum, time, timedelta, bytes, IPv4Address, IPv6Address)
+
+
+def _from_string(value: Any) -> Any:
+    if isinstance(value, bool | list | dict) or value is None:
+        raise PydanticCustomError("string_type", "must be a string")
+    return value
+
+
+def from_json(annotation: Any, marks: Sequence[Any] = ()) -> Any:
+    """Return an annotation of a strict schema that lets types which JSON does not have be read from JSON.
+
+    pydantic's strict mode knows no strings for these types in values that are parsed already.
+    """
+    if annotation in READERS and not any(isinstance(mark, BeforeValidator) for mark in marks):
+        return Annotated[annotation, READERS[annotation]]
+    if isinstance(annotation, type) and issubclass(annotation, IN_STRINGS) and get_origin(annotation) is None:
+        return Annotated[annotation, Strict(strict=False), BeforeValidator(_from_string)]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(from_json(args[0], args[1:]), *args[1:])]
+    if origin in (Union, UnionType):
+        return Union[tuple(from_json(each) for each in args)]  # noqa: UP007 (built from a tuple)
+    if origin in (list, dict, set, frozenset, tuple):
+        inner = origin[tuple(each if each is ... else from_json(each) for each in args)]
+        return inner if origin in (list, dict) else Annotated[inner, Strict(strict=False)]
+    return annotation

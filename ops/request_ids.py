@@ -39,7 +39,7 @@ class RequestIDMiddleware:
         request.META["goatfish.log"] = {
             "request_id": request_id,
             "route": f"/{match.route}" if match else None,
-            "key": caller.prefix if caller else None,
+            "key": getattr(caller, "prefix", None),
         }
         return response
 

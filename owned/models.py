@@ -10,6 +10,10 @@ from owned.ids import ID_LENGTH, random_id
 from owned.querysets import OwnedManager
 
 
+class VersionConflict(Exception):
+    pass
+
+
 class OwnedModel(models.Model):
     """An object of one user's, with a random id, times, and a version that each change raises by one."""
 
@@ -22,7 +26,7 @@ class OwnedModel(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
-    objects: ClassVar[OwnedManager[Self]] = OwnedManager()
+    objects = OwnedManager()
 
     label: ClassVar[str] = "id"
     """The field that tells a row to people, in the admin and its log."""
@@ -32,6 +36,13 @@ class OwnedModel(models.Model):
 
     def __str__(self) -> str:
         return str(getattr(self, self.label))
+
+    def change(self, **values: Any) -> Self:
+        if values:
+            for name, value in values.items():
+                setattr(self, name, value)
+            self.save()
+        return self
 
     def save(self, *args: Any, update_fields: Any = None, **kwargs: Any) -> None:
         """Write the row; a change raises the version and the time of the last change."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 
-from api.bodies import parse_json
+from api.parsing import parse_json
 from api.problems.problem import Problem, invalid
-from api.schemas import BULK_ROWS, In, Unreadable
+from api.schemas import In
 from owned.compiled import Row
+
+BULK_ROWS = 10_000
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -25,6 +27,10 @@ SERVER_SET = frozenset({"id", "created_at", "updated_at"})
 # A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV injection"), but text after a '.
 _RISKY = tuple("=+-@'\t\r")
 _ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
+
+
+class Unreadable(str):
+    """What is wrong with a row of CSV or NDJSON that could not even be read."""
 
 
 def read_ndjson(text: str) -> dict[str, Any]:

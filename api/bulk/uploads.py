@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.utils import timezone
 from pydantic import ValidationError
 
 from api.bulk.rows import read_csv_of, row_numbers
-from api.idempotency import KEPT_FOR
-from api.models import KeptUpload
+from api.bulk.schemas import Bulk
+from api.idempotency import STORED_FOR
+from api.models import PendingUpload
 from api.problems.problem import Problem
 from api.problems.validation import field_error
-from api.schemas import Bulk
 
 MESSAGE = 300  # characters; one about a header repeats it, however long it is
 
@@ -35,11 +36,25 @@ class CappedUploadHandler(FileUploadHandler):
             self.file.write(raw_data)
 
     def file_complete(self, file_size: int) -> InMemoryUploadedFile:
-        """Return the file, with the size that it had."""
+        """Return the file; one that is too large has its size, but cannot be read."""
         self.file.seek(0)
-        return InMemoryUploadedFile(
+        kind = InMemoryUploadedFile if file_size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE else OversizedFile
+        return kind(
             self.file, self.field_name, str(self.file_name), self.content_type, file_size, self.charset
         )
+
+
+class OversizedFile(InMemoryUploadedFile):
+    """A file over the limit, of which nothing is kept."""
+
+    @property
+    def file(self) -> NoReturn:
+        """Raise RequestDataTooBig: a part must never pass for the whole."""
+        raise RequestDataTooBig(f"The file is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
+
+    @file.setter
+    def file(self, value: Any) -> None:
+        pass
 
 
 class RowError(NamedTuple):
@@ -108,9 +123,9 @@ def keep(owner: int, sheet: Sheet) -> str:
 
     In the database, which all workers share, and not on the page, whose size has a bound.
     """
-    kept = KeptUpload(owner_id=owner, content=sheet.text.encode())
+    kept = PendingUpload(owner_id=owner, content=sheet.text.encode())
     changing = ["token", "content", "created_at"]
-    KeptUpload.objects.bulk_create(
+    PendingUpload.objects.bulk_create(
         [kept], update_conflicts=True, unique_fields=["owner"], update_fields=changing
     )
     return kept.token
@@ -118,12 +133,12 @@ def keep(owner: int, sheet: Sheet) -> str:
 
 def forget_unconfirmed() -> int:
     """Delete the files that nobody said yes to within 24 hours; returns how many there were."""
-    return KeptUpload.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0]
+    return PendingUpload.objects.filter(created_at__lt=timezone.now() - STORED_FOR).delete()[0]
 
 
 def take(owner: int, token: str) -> str | None:
     """Return a kept file, which is then gone, or None where another request took it; in a transaction."""
-    kept = KeptUpload.objects.select_for_update().filter(owner_id=owner).first()
+    kept = PendingUpload.objects.select_for_update().filter(owner_id=owner).first()
     if kept is None or kept.token != token:
         return None
     kept.delete()

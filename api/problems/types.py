@@ -43,6 +43,13 @@ READ_ONLY_KEY = ProblemType(
     "The key may read but not write.",
     "Use a key that is not read-only for requests that write.",
 )
+FORBIDDEN = ProblemType(
+    403,
+    "forbidden",
+    "Forbidden",
+    "This operation is not allowed for the user of this key.",
+    "Use a key of a user who may do this, or ask the operator.",
+)
 NOT_FOUND = ProblemType(
     404,
     "not-found",
@@ -57,6 +64,13 @@ METHOD_NOT_ALLOWED = ProblemType(
     "Method not allowed",
     "The address exists, but does not take this method.",
     "Use one of the methods in the Allow header of the answer.",
+)
+CONFLICT = ProblemType(
+    409,
+    "conflict",
+    "Conflict",
+    "Another object already has a value that must be unique, or the state of the object does not allow this.",
+    "Change the value that detail names, or get the object again and look at its state.",
 )
 REQUEST_IN_PROGRESS = ProblemType(
     409,

@@ -1,6 +1,6 @@
 """Says what is wrong with a value in words that also say what to send."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from api.problems.problem import FieldError
@@ -23,7 +23,7 @@ MESSAGES = {
 }
 
 
-def field_error(error: Any, source: str, names: Iterable[str | int]) -> FieldError:
+def field_error(error: Any, source: str, names: Sequence[str | int]) -> FieldError:
     """Return one of pydantic's errors as an entry of a problem's `errors`.
 
     `source` is ninja's (`body`, `query`), `names` the way to the value in it.
@@ -36,9 +36,10 @@ def field_error(error: Any, source: str, names: Iterable[str | int]) -> FieldErr
     }
 
 
-def place(source: str, names: Iterable[str | int]) -> FieldError:
-    """Return where a value stands: a JSON pointer (RFC 6901) into the body, or the parameter's name."""
-    if source == "query":
-        return {"parameter": str(next(iter(names)))}
+def place(source: str, names: Sequence[str | int]) -> FieldError:
+    """Return where a value is: a JSON pointer (RFC 6901) into the body, or a parameter's or header's name."""
+    if source in ("query", "path", "header", "cookie"):
+        name = next((name for name in reversed(names) if isinstance(name, str)), "")
+        return {"header" if source in ("header", "cookie") else "parameter": name}
     escaped = (str(name).replace("~", "~0").replace("/", "~1") for name in names)
     return {"pointer": "".join(f"/{name}" for name in escaped)}

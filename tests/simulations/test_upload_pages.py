@@ -6,7 +6,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory
 
-from api.models import KeptUpload
+from api.models import PendingUpload
 from simulations.models import Simulation
 from tests.simulations.pages import PageTestCase
 
@@ -52,7 +52,7 @@ class UploadTests(UploadTestCase):
         self.assertIn("2 simulations created.", response.content.decode())
         self.assertEqual(self.names(), ["tide", "storm"])
         self.assertEqual(set(Simulation.objects.values_list("owner", flat=True)), {self.alice.pk})
-        self.assertFalse(KeptUpload.objects.exists())
+        self.assertFalse(PendingUpload.objects.exists())
 
     def test_a_second_confirmation_writes_nothing(self) -> None:
         token = self.token(self.upload(GOOD))
@@ -105,7 +105,7 @@ class BadUploadTests(UploadTestCase):
         self.assert_wrong(page, 7, "start_date", "must be a date as YYYY-MM-DD")
         self.assertIn("1 of 5 rows are good", page)
         self.assertNotIn('name="token"', page)
-        self.assertFalse(KeptUpload.objects.exists())
+        self.assertFalse(PendingUpload.objects.exists())
 
     def test_a_file_that_is_wrong_as_a_whole_shows_its_message_at_the_field(self) -> None:
         for content, message in (
@@ -125,7 +125,7 @@ class BadUploadTests(UploadTestCase):
                 page = self.upload(content)
                 self.assertIn(message, page)
                 self.assertInHTML(f'<ul class="errorlist" id="id_file_error"><li>{message}</li></ul>', page)
-        self.assertFalse(KeptUpload.objects.exists())
+        self.assertFalse(PendingUpload.objects.exists())
 
     def test_a_form_without_a_file_is_told_so(self) -> None:
         for data in ({}, {"file": "text"}):
