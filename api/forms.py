@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django import forms
-from django.db import IntegrityError
+from django.core import exceptions
+from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ValidationError
 
 from api.problems.validation import field_error
@@ -34,14 +35,17 @@ class SchemaForm(forms.Form):
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Show at its field what the database refuses to write."""
+        """Show at its field what the database refuses to write, and roll back what was written here."""
         try:
-            yield
+            with transaction.atomic():
+                yield
         except IntegrityError as error:
             check = FieldCheck.violated_by(error)
             if check is None:
                 raise
             self.add_error(check.field, str(check.violation_error_message))
+        except exceptions.ValidationError as error:
+            self.add_error(None, error)
 
 
 def text_field(label: str, help_text: str = "", *, required: bool = False, **attrs: str) -> forms.Field:

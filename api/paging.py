@@ -20,7 +20,7 @@ from api.schemas import OwnedOut, PageQuery
 from api.selections import Selection
 from owned.compiled import Compiled, Parameter, Row
 from owned.models import OwnedModel
-from owned.querysets import Owned, owned, parameter
+from owned.querysets import OwnedQuerySet, parameter
 
 
 class Past(Func):
@@ -41,7 +41,7 @@ class Past(Func):
 
 
 def paginate(
-    request: ApiRequest, mine: Owned[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
+    request: ApiRequest, mine: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
 ) -> HttpResponse:
     """Answer with a page of what is selected of `mine`, and a `Link` to the next (RFC 8288).
 
@@ -57,16 +57,17 @@ def paginate(
 
 
 def find_page(
-    path: str, mine: Owned[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
+    path: str, mine: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
 ) -> dict[str, Any]:
     """Return a page of the list at a path as `Page` has it: `items`, `next_cursor`, and `count` if asked for.
 
     Raises a 422 problem for a cursor that was not made for this path, owner, sort and filters.
     """
-    cursors = Cursors(path, mine.owner, where)
+    mine = mine.from_replica()
+    cursors = Cursors(path, mine.owner_id, where)
     place = None if page.cursor is None else cursors.read(page.cursor)
-    with planned_for_its_values(mine.reads_from, where):
-        content: dict[str, Any] = {"count": where.of(mine.rows).order_by().count()} if page.count else {}
+    with planned_for_its_values(mine.db, where):
+        content: dict[str, Any] = {"count": where.of(mine).order_by().count()} if page.count else {}
         items = fetch(mine, where, tuple(item.model_fields), page.limit, place)
     cursor = None
     if len(items) > page.limit:
@@ -95,21 +96,21 @@ def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
 
 
 def fetch(
-    mine: Owned[Any], where: Selection, fields: tuple[str, ...], limit: int, place: tuple[str, str] | None
+    mine: OwnedQuerySet[Any], where: Selection, fields: tuple[str, ...], limit: int, place: tuple[str, str] | None
 ) -> list[dict[str, Any]]:
     """Return the items after a place, and one more, which tells whether there is another page."""
     model: type[OwnedModel] = mine.model
     filters = where.filters
     rows: Iterable[Row]
-    if all(where.compared(model, name) for name in filters):
+    if mine.compiled and all(where.compared(model, name) for name in filters):
         query = page_query(model, type(where), where.sort, tuple(filters), fields, limit, place is not None)
         value, last = place or (None, None)
         values = {f"where {name}": value for name, value in filters.items()}
-        rows = query.rows(mine.reads_from, owner=mine.owner, value=value, last=last, **values)
+        rows = query.rows(mine.db, owner=mine.owner_id, value=value, last=last, **values)
     else:
         key: Any = model._meta.get_field(where.key)
         after = None if place is None else (Value(place[0], key), Value(place[1]))
-        rows = select_page(where.of(mine.rows), where.sort, fields, limit, after)
+        rows = select_page(where.of(mine), where.sort, fields, limit, after)
     return [dict(zip(fields, row, strict=True)) for row in rows]
 
 
@@ -139,7 +140,7 @@ def page_query(
     places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
 
     def build() -> QuerySet[Any, Any]:
-        rows = selection.select(owned(model, parameter(model, "owner")), sort, places)
+        rows = selection.select(QuerySet(model).filter(owner=parameter(model, "owner")), sort, places)
         return select_page(rows, sort, fields, limit, after)
 
     return Compiled(build)

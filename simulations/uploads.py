@@ -52,7 +52,7 @@ def confirm(request: SignedInRequest) -> HttpResponse:
         text = take(request.user.pk, request.POST.get("token", ""))
         if text is not None:
             rows = Bulk[SimulationIn].model_validate(read_csv_of(SimulationIn)(text))
-            made = len(Simulation.objects.owned_by(request.user).add_all(rows.items))
+            made = len(Simulation.objects.for_owner(request.user).create_many(rows.items))
     if text is None:
         messages.warning(
             request, "That file is not waiting any more: it was taken, or another came after it."
