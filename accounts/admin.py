@@ -18,9 +18,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from accounts.audit import AuditedAdmin, with_request
 from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
-from owned.admin.history import RecordedAdmin, text_of
 
 admin.site.unregister([AccessLog, AccessFailureLog])  # switched off: the attempts alone are kept
 
@@ -46,7 +46,7 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(RecordedAdmin, StockUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
     """Users, with their API keys and a page that issues one."""
 
     inlines = [ApiKeyInline]
@@ -133,7 +133,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(RecordedAdmin):
+class ApiKeyAdmin(AuditedAdmin):
     """Keys of all users, to rename and revoke; they are issued from the user's page."""
 
     list_display = ["prefix", "user", *(field for field in KEY_FIELDS if field != "prefix")]
@@ -157,7 +157,7 @@ class ApiKeyAdmin(RecordedAdmin):
         """Refuse the keys from the next request on."""
         with transaction.atomic():
             still_open = list(queryset.filter(revoked_at__isnull=True))
-            LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, text_of("Revoked."))
+            LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, with_request("Revoked"))
             revoked = queryset.revoke()
         self.message_user(request, f"Revoked: {revoked}.", messages.SUCCESS)
 

@@ -4,15 +4,15 @@ from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import router, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
+from accounts.audit import record as note
 from accounts.forms import KeyForm, RenameKeyForm, RotateKeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet
 from accounts.requests import SignedInRequest
-from owned import history
 
 KEYS_ON_A_PAGE = 50
 CLOSED_KEYS = 20
@@ -35,7 +35,7 @@ def new_key(request: SignedInRequest) -> HttpResponse:
         return render(request, "accounts/form.html", context)
     with transaction.atomic():
         record, key = ApiKey.issue(request.user, **form.cleaned_data)
-        note(request, record, ADDITION)
+        note(request.user, record, ADDITION, "Added")
         return render(request, "keys/issued.html", {"record": record, "key": key})
 
 
@@ -48,7 +48,7 @@ def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
         return show(request, record, form, RotateKeyForm())
     with transaction.atomic():
         keys(request).filter(pk=pk).update(**form.cleaned_data)
-        note(request, record, CHANGE, *form.cleaned_data)
+        note(request.user, record, CHANGE, "Changed name")
     messages.success(request, "The key was renamed.")
     return redirect("key", pk)
 
@@ -65,8 +65,8 @@ def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return show(request, record, RenameKeyForm(instance=record), form)
     new, key = record.rotate(form.cleaned_data["grace"])
-    note(request, record, CHANGE, "expires_at", "revoked_at", also=f"Rotated to: {new.prefix}")
-    note(request, new, ADDITION)
+    note(request.user, record, CHANGE, f"Rotated to {new.prefix}")
+    note(request.user, new, ADDITION, "Added")
     return render(request, "keys/issued.html", {"record": new, "key": key, "old": record})
 
 
@@ -78,7 +78,7 @@ def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
     record = get_object_or_404(keys(request), pk=pk)
     with transaction.atomic():
         if keys(request).filter(pk=pk).revoke():
-            note(request, record, CHANGE, "revoked_at")
+            note(request.user, record, CHANGE, "Revoked")
     messages.success(request, f"The key {record} was revoked.")
     return redirect("keys")
 
@@ -86,11 +86,6 @@ def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
 def keys(request: SignedInRequest) -> ApiKeyQuerySet:
     """Return the keys of whoever is signed in."""
     return ApiKey.objects.owned_by(request.user)
-
-
-def note(request: SignedInRequest, key: ApiKey, action: int, *fields: str, also: str = "") -> None:
-    """Make an entry in the admin's log, in the transaction of the write."""
-    history.record(router.db_for_write(ApiKey), request.user.pk, "", key, action, fields, also)
 
 
 def show(

@@ -18,7 +18,7 @@ from api.selections import Selection
 from owned.compiled import Compiled, Parameter
 from owned.keyset import Cursors, InvalidCursor, after, place_of
 from owned.models import OwnedModel
-from owned.querysets import OwnedQuerySet
+from owned.querysets import OwnedQuerySet, parameter
 
 
 def paginate(
@@ -99,7 +99,7 @@ def fetch(
         return [Found(getattr(row, where.key), row.pk, row) for row in objects]
     columns = (*fields, where.key, "id")
     filters = where.filters
-    if rows.is_compilable and all(where.compared(model, name, value) for name, value in filters.items()):
+    if rows.compiled and all(where.compared(model, name) for name in filters):
         query = page_query(model, type(where), where.sort, tuple(filters), columns, limit, place is not None)
         value, last = place or (None, None)
         values = {f"where {name}": value for name, value in filters.items()}
@@ -126,13 +126,12 @@ def page_query(
     further: bool,  # noqa: FBT001
 ) -> Compiled:
     """Return the query of a first or a further page, with parameters for what it compares."""
-    key = Parameter("value", model._meta.get_field(sort.removeprefix("-")))
-    last = Parameter("last", model._meta.pk)
+    key = parameter(model, sort.removeprefix("-"), "value")
+    last = parameter(model, "id", "last")
     places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
 
     def build() -> QuerySet[Any, Any]:
-        rows = model.objects.for_owner(Parameter("owner", model._meta.get_field("owner")))
-        rows = selection.select(rows, sort, places)
+        rows = selection.select(QuerySet(model).filter(owner=parameter(model, "owner")), sort, places)
         return (after(rows, sort, key, last) if further else rows).values_list(*columns)[: limit + 1]
 
     return Compiled(build)

@@ -103,13 +103,9 @@ class Selection(BaseModel):
         return next((mark for mark in marks if isinstance(mark, Filter)), None)
 
     @classmethod
-    def compared(cls, model: type[models.Model], name: str, value: Any = None) -> Any:
-        """Return the field that a filter compares with one value, or None where it does something else.
-
-        An integer that a column may not hold is for the ORM, which knows the range of each.
-        """
+    def compared(cls, model: type[models.Model], name: str) -> Any:
+        """Return the field that a filter compares with one value, or None where it does something else."""
         if own := cls.own(name):
             return own.field
         field, _, lookup = name.partition("__")
-        large = isinstance(value, int) and abs(value) >= 2**15
-        return model._meta.get_field(field) if lookup in COMPARISONS and not large else None
+        return model._meta.get_field(field) if lookup in COMPARISONS else None

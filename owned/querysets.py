@@ -1,85 +1,217 @@
-"""STUB until the data layer lands."""
+"""The querysets of owned resources: Django's own, which also keep versions and know whose rows they are."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
-from django.db import models, router
-from django.utils import timezone
-from owned.compiled import Compiled, Parameter
-from owned.ids import ID_PATTERN, random_id
-from owned.replicas import alias_for, note_write
 from functools import cache
+from typing import Any, Self, TypeVar
+
+from django.conf import settings
+from django.db import NotSupportedError, connections, models, router, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from owned.compiled import Compiled, Parameter
+from owned.copying import copy_in
+from owned.ids import ID_PATTERN
+from owned.replicas import alias_for, note_write
+from owned.validation import attributes, check_values, checked, owned_keys
+from owned.versions import keep, keep_deleted, kept, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
-class OwnedQuerySet(models.QuerySet):
-    owner_id: Any = None
-    is_compilable = False
+class OwnedQuerySet(QuerySet[ModelT]):
+    """Rows of owned objects. Ownership is decided in `for_owner`, and only there."""
 
-    def for_owner(self, owner):
-        rows = self.filter(owner_id=getattr(owner, "owner_id", owner))
-        rows.owner_id = getattr(owner, "owner_id", owner)
-        rows.is_compilable = True
+    owner_id: Any = None
+    """Whose rows these are. As `compiled`, it is set straight on the result of `for_owner` alone."""
+    compiled = False
+    """Whether these are all rows of the owner, so that a compiled query may read them."""
+
+    def for_owner(self, owner: Any) -> Self:
+        """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
+        owner_id = owner.owner_id if hasattr(owner, "owner_id") else owner.pk
+        rows = self.filter(owner_id=owner_id)
+        rows.owner_id = owner_id
         return rows
 
-    def get(self, *args, **kwargs):
-        if self.is_compilable and not args and list(kwargs) in (["pk"], ["id"]):
-            id = next(iter(kwargs.values()))
-            if not ID_PATTERN.fullmatch(id):
-                raise self.model.DoesNotExist
-            found = select_one(self.model).rows(self.db, owner=self.owner_id, id=id)
-            if not found:
-                raise self.model.DoesNotExist
-            return self.model.from_db(
-                self.db, [f.attname for f in self.model._meta.concrete_fields], found[0]
-            )
-        return super().get(*args, **kwargs)
-
-    def get_for_update(self, id):
-        if not ID_PATTERN.fullmatch(id):
-            raise self.model.DoesNotExist
-        return self.using(router.db_for_write(self.model)).select_for_update().get(pk=id)
-
-    def create(self, **values):
-        if self.owner_id is not None:
-            values = {"owner_id": self.owner_id, **values}
-        return super().create(**values)
-
-    def create_many(self, items):
-        now = timezone.now()
-        rows = [
-            self.model(
-                owner_id=self.owner_id,
-                created_at=now - timedelta(microseconds=n),
-                updated_at=now - timedelta(microseconds=n),
-                **item.model_dump(),
-            )
-            for n, item in enumerate(items)
-        ]
-        self.model._base_manager.bulk_create(rows)
-        return [r.pk for r in rows]
-
-    def from_replica(self):
+    def from_replica(self) -> Self:
+        """Read from the standby, if there is one that has everything the owner wrote."""
         if self.owner_id is None:
             return self
         rows = self.using(alias_for(self.model, self.owner_id))
-        rows.owner_id, rows.is_compilable = self.owner_id, self.is_compilable
+        rows.owner_id, rows.compiled = self.owner_id, self.compiled
+        return rows
+
+    def get(self, *args: Any, **kwargs: Any) -> ModelT:
+        """Return one row. An id that no object can have costs no query straight on the result of `for_owner`."""
+        id = kwargs.get("pk", kwargs.get("id"))
+        if self.owner_id is None or args or len(kwargs) != 1 or not isinstance(id, str):
+            return super().get(*args, **kwargs)
+        return self._get(id, self.db, lock=False)
+
+    def get_for_update(self, id: str) -> ModelT:
+        """Return one row, locked until the end of the caller's transaction. Raises DoesNotExist."""
+        using = router.db_for_write(self.model)
+        if not connections[using].in_atomic_block:
+            return self.select_for_update().get(pk=id)  # Django's error
+        return self._get(id, using, lock=True)
+
+    def _get(self, id: str, using: str, *, lock: bool) -> ModelT:
+        model: Any = self.model
+        if not ID_PATTERN.fullmatch(id):
+            raise model.DoesNotExist
+        if not self.compiled:
+            return QuerySet.get(self.select_for_update() if lock else self, pk=id)
+        rows = select_one(model, lock=lock).rows(using, owner=self.owner_id, id=id)
+        if not rows:
+            raise model.DoesNotExist
+        found: ModelT = model.from_db(using, columns_of(model), rows[0])
+        return found
+
+    def create(self, **values: Any) -> ModelT:
+        """Create a row. Straight on the result of `for_owner`, the row gets that owner."""
+        return super().create(**self._owner(), **attributes(self.model, values))
+
+    def create_many(self, items: Iterable[Any]) -> list[str]:
+        """Create a row of each item, all or none; returns their ids in order.
+
+        An item is a mapping, or an object with the fields as attributes. Each row is a microsecond older than
+        the one before, so newest first is their order. Like `bulk_create`, this calls no `save()` and sends
+        no signals. Raises ValidationError and IntegrityError.
+        """
+        self._for_write = True
+        now, stamped, rows = timezone.now(), stamps(), []
+        for place, item in enumerate(items):
+            time = now - timedelta(microseconds=place)
+            values = item if isinstance(item, Mapping) else own_fields(self.model, item)
+            given = {"created_at": time, "updated_at": time, **stamped, **attributes(self.model, values)}
+            rows.append(self.model(**self._owner(), **given))
+        self._insert_many(rows, lambda: copy_in(self.db, rows) or QuerySet.bulk_create(self, rows))
+        return [row.pk for row in rows]
+
+    def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+        """Create rows as Django does."""
+        if kwargs.get("update_conflicts"):
+            raise NotSupportedError("update_conflicts would replace versions without keeping them.")
+        self._for_write = True
+        rows, stamped = list(objs), stamps()
+        for row in rows:
+            vars(row).update(stamped)
+        self._insert_many(rows, lambda: super(OwnedQuerySet, self).bulk_create(rows, *args, **kwargs))
+        return rows
+
+    def _insert_many(self, rows: list[Any], insert: Any) -> None:
+        for owner in {row.owner_id for row in rows} if owned_keys(self.model) else {None}:
+            theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
+            names = checked(self.model)
+            check_values(self.model, self.db, owner, {n: [row.get(n) for row in theirs] for n in names})
+        with transaction.atomic(using=self.db, savepoint=False):
+            if rows:
+                insert()
+            for owner in {row.owner_id for row in rows}:
+                note_write(self.db, owner)
+
+    def update(self, **values: Any) -> int:
+        """Set fields of all rows, and keep the versions that this replaces. Raises ValidationError."""
+        self._for_write = True
+        if not values:
+            return super().update()
+        columns = {name: [pk_of(value)] for name, value in attributes(self.model, values).items()}
+        names = {key.attname for key in owned_keys(self.model)} & columns.keys()
+        for owner in self._owners() if names else {None}:
+            check_values(self.model, self.db, owner, columns)
+        news = {**stamps(), "version": F("version") + 1, "updated_at": timezone.now()}
+        with transaction.atomic(using=self.db, savepoint=False):
+            keep(self._plain())
+            self._note_writes()
+            return QuerySet.update(kept(self), **{**values, **news})
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete all rows, and keep their versions."""
+        self._for_write = True
+        with transaction.atomic(using=self.db, savepoint=False):
+            keep_deleted(self._plain())
+            self._note_writes()
+            return QuerySet.delete(kept(self))
+
+    delete.alters_data = update.alters_data = create_many.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def _owner(self) -> dict[str, Any]:
+        return {} if self.owner_id is None else {"owner_id": self.owner_id}
+
+    def _plain(self) -> "QuerySet[Any]":
+        """Return the same rows, without what can not be locked: joins, groups and the like."""
+        return QuerySet(self.model, using=self.db).filter(pk__in=self.order_by().values("pk"))
+
+    def _owners(self) -> set[Any]:
+        return set(self.order_by().values_list("owner_id", flat=True).distinct())
+
+    def _note_writes(self) -> None:
+        if settings.REPLICA_URL:
+            for owner in self._owners():
+                note_write(self.db, owner)
+
+
+class OwnedManager(models.Manager.from_queryset(OwnedQuerySet)[ModelT]):  # type: ignore[misc]
+    """The manager of an owned model."""
+
+    def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
+        """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
+        rows: OwnedQuerySet[ModelT] = super().for_owner(owner)
+        rows.compiled = is_stock(type(self))
         return rows
 
 
 @cache
-def select_one(model):
-    attributes = [f.attname for f in model._meta.concrete_fields]
+def is_stock(manager: type[OwnedManager[Any]]) -> bool:
+    """Return whether a manager selects rows as OwnedManager does, so that its queries may be compiled."""
+    queryset: Any = manager._queryset_class
+    stock = manager.get_queryset is OwnedManager.get_queryset and manager.for_owner is OwnedManager.for_owner
+    return stock and all(getattr(queryset, n) is getattr(OwnedQuerySet, n) for n in ("filter", "for_owner"))
 
-    def build():
-        return (
-            model.objects.for_owner(Parameter("owner", model._meta.get_field("owner")))
-            .filter(pk=Parameter("id", model._meta.pk))
-            .values_list(*attributes)
-        )
+
+def pk_of(value: Any) -> Any:
+    """Return the key of an object, or the value itself."""
+    return value.pk if isinstance(value, models.Model) else value
+
+
+@cache
+def columns_of(model: type[models.Model]) -> list[str]:
+    """Return the attributes of all columns, in their order."""
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
+    """Return the values of an object's attributes that are named as the fields that a resource adds."""
+    return {name: getattr(item, name) for name in _added(model) if hasattr(item, name)}
+
+
+@cache
+def _added(model: type[models.Model]) -> list[str]:
+    from owned.models import OwnedModel
+
+    shared = {field.name for field in OwnedModel._meta.get_fields()}
+    fields = [
+        field for field in model._meta.concrete_fields if field.name not in shared and not field.generated
+    ]
+    return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
+
+
+@cache
+def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
+    """Return the query of one row by its owner and id."""
+    where = {"owner": parameter(model, "owner"), "pk": parameter(model, "id")}
+
+    def build() -> "QuerySet[Any, Any]":
+        rows = QuerySet(model).filter(**where)
+        return (rows.select_for_update() if lock else rows).values_list(*columns_of(model))
 
     return Compiled(build)
 
 
-OwnedManager = models.Manager.from_queryset(OwnedQuerySet)
-Owned = OwnedQuerySet
+def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:
+    """Return a placeholder for a value of a field, called like the field or otherwise."""
+    field: Any = model._meta.get_field(name)
+    return Parameter(called or name, field)

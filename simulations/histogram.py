@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Case, Count, Expression, Value, When
 
-from owned.querysets import Owned
+from owned.querysets import OwnedQuerySet
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 from simulations.windows import Period, Window, periods_of
@@ -22,12 +22,12 @@ class Column(NamedTuple):
     height: float
 
 
-def columns(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> list[Column]:
+def columns(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window: Window) -> list[Column]:
     """Count what was active in each period, in one query that returns no row of a simulation."""
     periods = periods_of(window)
     firsts = [period.first for period in periods]
     groups = (
-        where.of(mine.rows)
+        where.of(mine)
         .order_by()
         .values(begun=period_at("start_date", firsts), over=period_at("end_date", firsts))
         .annotate(number=Count("*"))

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.requests import SignedInRequest
 from api.paging import planned_for_its_values
-from owned.querysets import Owned
+from owned.querysets import OwnedQuerySet
 from simulations.forms import TimelineFilterForm, WindowForm, query_of
 from simulations.histogram import columns
 from simulations.models import Simulation
@@ -49,14 +49,14 @@ def show_timeline(request: SignedInRequest) -> HttpResponse:
     form, window_form = TimelineFilterForm(request.GET), WindowForm(request.GET)
     context: dict[str, Any] = {"form": form, "window_form": window_form}
     if form.is_valid() and window_form.is_valid():
-        mine = Simulation.objects.owned_by(request.user)
+        mine = Simulation.objects.for_owner(request.user).from_replica()
         window = window_form.read.window(lambda: whole(mine))
         context |= {"query": query_of(form.read), "links": links(form.read, window)}
         context |= drawing(mine, within(form.read, window), window)
     return render(request, "simulations/timeline.html", context)
 
 
-def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window) -> dict[str, Any]:
+def drawing(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window: Window) -> dict[str, Any]:
     """Return what the page draws: lines, lanes, or columns."""
     today = timezone.localdate()
     context: dict[str, Any] = {
@@ -65,7 +65,7 @@ def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window)
         "today": round(window.left(today), 2) if window.first <= today <= window.last else None,
         "list_query": query_of(where),
     }
-    with planned_for_its_values(mine.reads_from, where):
+    with planned_for_its_values(mine.db, where):
         rows = find_rows(mine, where)
         if len(rows) > MOST:
             counted = columns(mine, where, window)
@@ -74,10 +74,10 @@ def drawing(mine: Owned[Simulation], where: SimulationSelection, window: Window)
     return {**context, "lines": bars} if len(bars) <= NAMED else {**context, "lanes": Lanes(bars)}
 
 
-def whole(mine: Owned[Simulation]) -> Window:
+def whole(mine: OwnedQuerySet[Simulation]) -> Window:
     """Return all days from the first that something begins to the last that something ends, or this year."""
-    first = mine.rows.order_by("start_date").values_list("start_date", flat=True).first()
-    last = mine.rows.order_by("-end_date").values_list("end_date", flat=True).first()
+    first = mine.order_by("start_date").values_list("start_date", flat=True).first()
+    last = mine.order_by("-end_date").values_list("end_date", flat=True).first()
     return Window(first, last) if first and last else year_of(timezone.localdate())
 
 
@@ -107,9 +107,9 @@ def links(where: SimulationSelection, window: Window) -> list[tuple[str, str]]:
     return [*dated, ("Everything", query_of(where))]
 
 
-def find_rows(mine: Owned[Simulation], where: SimulationSelection) -> list[Row]:
+def find_rows(mine: OwnedQuerySet[Simulation], where: SimulationSelection) -> list[Row]:
     """Return what there is to draw, or one more than there may be bars."""
-    rows = where.of(mine.rows).order_by("end_date", "start_date")  # a range of the index `simulation_days`
+    rows = where.of(mine).order_by("end_date", "start_date")  # a range of the index `simulation_days`
     return list(rows.values_list("id", "name", "start_date", "end_date")[: MOST + 1])
 
 

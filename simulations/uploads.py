@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import SignedInRequest
 from api.bulk.rows import read_csv_of
+from api.bulk.schemas import Bulk
 from api.bulk.uploads import UploadForm, keep, take
 from api.problems.problem import LISTED_ERRORS
-from api.bulk.schemas import Bulk
 from simulations.models import Simulation
 from simulations.schemas import SimulationIn
 

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.requests import SignedInRequest
 from api.bulk.exports import export
 from api.paging import find_page
-from api.preconditions import at_version
-from api.problems.problem import Problem
 from api.schemas import PageQuery
-from owned.querysets import Owned
+from owned.keyset import InvalidCursor
+from owned.models import VersionConflict
+from owned.querysets import OwnedQuerySet
 from simulations.forms import SORT_KEYS, FilterForm, SimulationForm, query_of
 from simulations.models import Simulation
 from simulations.schemas import SimulationOut, SimulationSelection
@@ -46,8 +46,8 @@ def show_list(request: SignedInRequest) -> HttpResponse:
     where, query = form.read, query_of(form.read)
     page = PageQuery(limit=ROWS, cursor=request.GET.get("cursor") or None)
     try:
-        found = find_page(request.path, mine_of(request), where, page, SimulationOut)
-    except Problem:
+        found = find_page(request.path, request.user.pk, mine_of(request), where, page, SimulationOut)
+    except InvalidCursor:
         messages.warning(request, "That page cannot be found again; this is the first one.")
         return redirect(f"{request.path}?{query}")
     following = found["next_cursor"] and query_of(where, cursor=found["next_cursor"])
@@ -93,7 +93,7 @@ def create(request: SignedInRequest) -> HttpResponse:
     form = SimulationForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with form.refusals():
-            row = mine_of(request).add(form.read.model_dump())
+            row = mine_of(request).create(**form.read.model_dump())
             messages.success(request, "The simulation was created.")
             return redirect("simulations:detail", row.pk)
     return render(request, "simulations/form.html", {"form": form})
@@ -115,19 +115,19 @@ def edit(request: SignedInRequest, id: str) -> HttpResponse:
 
 
 def save(request: SignedInRequest, form: SimulationForm, id: str) -> HttpResponse:
-    """Write what a form holds, or show what keeps it from that. Raises DoesNotExist."""
-    mine, version = mine_of(request), request.POST.get("version", "")
+    """Write what a form holds, or show why it cannot be written. Raises DoesNotExist."""
+    row, version = mine_of(request).get(pk=id), request.POST.get("version", "")
     context: dict[str, Any] = {"form": form, "id": id, "version": version}
     if not form.is_valid():
-        mine.find(id)
         return render(request, "simulations/form.html", context)
     try:
+        require_version(row, version)
         with form.refusals():
-            mine.change(id, form.read.model_dump(), at_version(version))
+            row.change(**form.read.model_dump())
             messages.success(request, "The simulation was saved.")
             return redirect("simulations:detail", id)
-    except Problem:  # another version is there now
-        row = mine.find(id)
+    except VersionConflict:
+        row = mine_of(request).get(pk=id)
         context |= {"version": row.version, "theirs": row, "differences": form.beside(row)}
         return render(request, "simulations/form.html", context, status=409)
     return render(request, "simulations/form.html", context)
@@ -140,25 +140,33 @@ def delete(request: SignedInRequest, id: str) -> HttpResponse:
     mine, changed = mine_of(request), False
     if request.method == "POST":
         try:
-            mine.remove(id, at_version(request.POST.get("version", "")))
+            row = mine.get(pk=id)
+            require_version(row, request.POST.get("version", ""))
+            row.delete()
             messages.success(request, "The simulation was deleted.")
             return redirect("simulations:list")
         except Simulation.DoesNotExist:
             return render(request, "simulations/gone.html", status=404)
-        except Problem:
+        except VersionConflict:
             changed = True
     context = {"row": find_or_404(mine, id), "changed": changed}
     return render(request, "simulations/delete.html", context, status=409 if changed else 200)
 
 
-def mine_of(request: SignedInRequest) -> Owned[Simulation]:
-    """Return what is the user's own."""
-    return Simulation.objects.owned_by(request.user)
+def require_version(row: Simulation, version: str) -> None:
+    """Raise VersionConflict unless a form was made from this version, whatever text it holds as one."""
+    if version != str(row.version):
+        raise VersionConflict
 
 
-def find_or_404(mine: Owned[Simulation], id: str) -> Simulation:
-    """Return one simulation. Raises what Django answers with its page for what is not there."""
+def mine_of(request: SignedInRequest) -> OwnedQuerySet[Simulation]:
+    """Return what the user owns."""
+    return Simulation.objects.for_owner(request.user)
+
+
+def find_or_404(mine: OwnedQuerySet[Simulation], id: str) -> Simulation:
+    """Return one simulation. Raises Http404."""
     try:
-        return mine.find(id)
+        return mine.get(pk=id)
     except Simulation.DoesNotExist:
         raise Http404 from None
