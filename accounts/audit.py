@@ -40,7 +40,14 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The log, to read."""
 
-    list_display = fields = ("action_time", "user", "action_flag", "content_type", "object_repr", "change_message")
+    list_display = fields = (
+        "action_time",
+        "user",
+        "action_flag",
+        "content_type",
+        "object_repr",
+        "change_message",
+    )
     list_filter = ["action_flag"]
     list_select_related = ["user", "content_type"]
     search_fields = ["object_id__exact", "user__username__exact", "change_message"]

@@ -6,7 +6,9 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from api.preconditions import if_match
-from owned.models import OwnedModel
+from api.problems.problem import Problem
+from api.problems.types import PRECONDITION_FAILED
+from owned.models import OwnedModel, VersionConflict
 from owned.querysets import OwnedQuerySet
 
 ModelT = TypeVar("ModelT", bound=OwnedModel)
@@ -14,8 +16,11 @@ ModelT = TypeVar("ModelT", bound=OwnedModel)
 
 def change(request: HttpRequest, mine: OwnedQuerySet[ModelT], id: str, values: dict[str, Any]) -> ModelT:
     """Set fields of one object. Raises DoesNotExist and a 412 problem."""
-    with transaction.atomic():
-        return checked(request, mine, id).change(**values)
+    try:
+        with transaction.atomic():
+            return checked(request, mine, id).change(**values)
+    except VersionConflict:
+        raise Problem(PRECONDITION_FAILED, "Someone else changed the object; get it again.") from None
 
 
 def remove(request: HttpRequest, mine: OwnedQuerySet[ModelT], id: str) -> ModelT:
@@ -29,7 +34,8 @@ def remove(request: HttpRequest, mine: OwnedQuerySet[ModelT], id: str) -> ModelT
 
 def checked(request: HttpRequest, mine: OwnedQuerySet[ModelT], id: str) -> ModelT:
     """Return one object, locked, at a version that the client named."""
-    row, condition = mine.get_for_update(id), if_match(request)
+    condition = if_match(request)
+    row = mine.get_for_update(id)
     if condition is not None:
         condition.check(row.version)
     return row

@@ -96,7 +96,11 @@ def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
 
 
 def fetch(
-    mine: OwnedQuerySet[Any], where: Selection, fields: tuple[str, ...], limit: int, place: tuple[str, str] | None
+    mine: OwnedQuerySet[Any],
+    where: Selection,
+    fields: tuple[str, ...],
+    limit: int,
+    place: tuple[str, str] | None,
 ) -> list[dict[str, Any]]:
     """Return the items after a place, and one more, which tells whether there is another page."""
     model: type[OwnedModel] = mine.model

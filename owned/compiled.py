@@ -129,7 +129,9 @@ class Compiled:
 class CompiledCopy(Compiled):
     """An INSERT of the rows that a SELECT finds, which fills these fields in their order."""
 
-    def __init__(self, fields: "Sequence[Field[Any, Any]]", build: Callable[[], "QuerySet[Any, Any]"]) -> None:
+    def __init__(
+        self, fields: "Sequence[Field[Any, Any]]", build: Callable[[], "QuerySet[Any, Any]"]
+    ) -> None:
         super().__init__(build)
         self.fields = fields
 

@@ -21,7 +21,8 @@ def copy_in(using: str, rows: list[Any]) -> bool:
     columns = ", ".join(quote(field.column) for field in fields)
     statement = f"COPY {quote(meta.db_table)} ({columns}) FROM STDIN"
     prepared = [
-        [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows] for field in fields
+        [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows]
+        for field in fields
     ]
 
     def copy_rows() -> None:

@@ -9,6 +9,7 @@ from django.db import connections, models
 
 from owned.versions import Stamped
 
+
 @cache
 def integer_fields(model: type[models.Model]) -> tuple["models.Field[Any, Any]", ...]:
     """Return the fields whose values the driver would wrap around where they do not fit."""

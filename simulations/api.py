@@ -4,9 +4,9 @@ from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
 from api.bulk.exports import ExportFormat, export
+from api.changes import change, remove
 from api.inputs import Id
 from api.paging import paginate
-from api.changes import change, remove
 from api.requests import ApiRequest
 from api.schemas import Bulk, Created, Page, PageQuery
 from simulations.models import Simulation

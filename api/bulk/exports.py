@@ -26,7 +26,11 @@ CHUNK = 2_000  # rows that are in memory at a time
 
 
 def export(
-    request: HttpRequest, mine: OwnedQuerySet[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
+    request: HttpRequest,
+    mine: OwnedQuerySet[Any],
+    where: Selection,
+    item: type[OwnedOut],
+    format: ExportFormat,
 ) -> StreamingHttpResponse:
     """Answer with all that is selected of `mine`, as one stream."""
     head = request.META["REQUEST_METHOD"] == "HEAD"  # its body would be made, and then dropped

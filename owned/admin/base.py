@@ -13,6 +13,7 @@ from owned.admin.lists import CappedPaginator, OwnedChangeList, PageActionForm
 from owned.admin.locks import LockedForm
 from owned.models import OwnedModel
 
+
 class OwnedAdmin(ExportingAdmin):
     """The admin of an owned resource, which refuses to write over what others changed meanwhile.
 

@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-
 SHOWN = 10  # changes that are told of; after more than these, the object's history tells
 VERSION = re.compile(r"[0-9]{1,9}")
 
