@@ -121,11 +121,11 @@ class OwnedQuerySet(QuerySet[ModelT]):
         names = {key.attname for key in owned_keys(self.model)} & columns.keys()
         for owner in self._owners() if names else {None}:
             check_values(self.model, self.db, owner, columns)
-        news = {**stamps(), "version": F("version") + 1, "updated_at": timezone.now()}
+        news = {"updated_at": timezone.now(), **values, **stamps(), "version": F("version") + 1}
         with transaction.atomic(using=self.db, savepoint=False):
             keep(self._plain())
             self._note_writes()
-            return QuerySet.update(kept(self), **{**values, **news})
+            return QuerySet.update(kept(self), **news)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows, and keep their versions."""
