@@ -1,4 +1,4 @@
-"""Examples to copy: a `curl` line for each operation of the OpenAPI document."""
+"""A `curl` example for each operation of the OpenAPI document."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ ADDRESS = "http://127.0.0.1:8000"
 
 
 def value(schema: JsonObject, schemas: JsonObject) -> Any:
-    """Make a value from the examples in a schema; `schemas` are those that it may refer to by name."""
+    """Build a value from the examples in a schema. `schemas` are the schemas that it can refer to by name."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
     if "examples" in schema:
@@ -21,7 +21,7 @@ def value(schema: JsonObject, schemas: JsonObject) -> Any:
 
 
 def curl(method: str, path: str, headers: list[str], body: Any) -> str:
-    """Return a command that sends a request; the shell's variable KEY is to hold the API key."""
+    """Return a command that sends a request. It reads the API key from the shell variable KEY."""
     sent = {name: PARAMETERS[name]["example"] for name in headers}
     lines = [f"curl {ADDRESS}{path}", '-H "X-API-Key: $KEY"']
     if method not in ("GET", "POST"):
@@ -33,6 +33,6 @@ def curl(method: str, path: str, headers: list[str], body: Any) -> str:
 
 
 def describe(text: str, headers: list[str], command: str) -> str:
-    """Return an operation's description: its own text, what its headers do, and the command."""
+    """Return an operation's description: its docstring, the descriptions of its headers, and the command."""
     told = [f"- `{name}`: {PARAMETERS[name]['description']}" for name in headers]
     return "\n\n".join([text, *(["\n".join(told)] if told else []), f"```sh\n{command}\n```"])
