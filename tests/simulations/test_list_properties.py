@@ -189,7 +189,7 @@ def written(name: str, value: Any, *, with_z: bool) -> Any:
 
 @override_settings(RATE_LIMIT=None)
 class ListPropertyTests(ApiTestCase):
-    def test_list_is_what_a_plain_model_of_it_says(self) -> None:
+    def test_list_matches_a_plain_python_model(self) -> None:
         @hypothesis_settings(max_examples=120, derandomize=True, deadline=None)
         @given(
             rows=st.lists(simulations(), min_size=6, max_size=24, unique_by=lambda row: row.id),

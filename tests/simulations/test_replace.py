@@ -21,23 +21,23 @@ class ReplaceTests(ApiTestCase):
         self.assertLess(answer["created_at"], answer["updated_at"])
         self.assertEqual(self.call("GET", f"/api/simulations/{simulation.pk}").json(), answer)
 
-    def test_replace_with_equal_values_raises_the_version_all_the_same(self) -> None:
+    def test_replace_with_equal_values_raises_the_version(self) -> None:
         self.assertEqual(self.replace(self.simulation(), VALID)["ETag"], '"2"')
 
-    def test_replace_leaves_out_no_field(self) -> None:
+    def test_replace_requires_every_field(self) -> None:
         simulation = self.simulation()
         problem = self.assertProblem(self.replace(simulation, {"name": "x"}), 422, "validation-error")
         self.assertEqual([e["pointer"] for e in problem["errors"]], ["/start_date", "/end_date"])
         simulation.refresh_from_db()
         self.assertEqual((simulation.name, simulation.version), (VALID["name"], 1))
 
-    def test_replace_touches_no_other(self) -> None:
+    def test_replace_does_not_change_other_simulations(self) -> None:
         other = self.simulation()
         self.replace(self.simulation(), OTHER)
         other.refresh_from_db()
         self.assertEqual((other.name, other.version), (VALID["name"], 1))
 
-    def test_replace_hides_another_owners_simulation(self) -> None:
+    def test_replace_returns_404_for_another_owners_simulation(self) -> None:
         simulation = self.simulation(self.bob)
         self.assertProblem(self.replace(simulation, OTHER), 404, "not-found")
         simulation.refresh_from_db()
