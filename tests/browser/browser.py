@@ -121,12 +121,12 @@ def make_key(page: Page, name: str) -> str:
     """Make a key, and return it."""
     page.goto("/keys/new/")
     page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create API key").click()
     return page.locator("#key").inner_text()
 
 
 def fill_in(page: Page, name: str, first: str, last: str) -> None:
     """Fill in the form of a simulation."""
     page.get_by_label("Name").fill(name)
-    page.get_by_label("First day").fill(first)
-    page.get_by_label("Last day").fill(last)
+    page.get_by_label("Start date").fill(first)
+    page.get_by_label("End date").fill(last)

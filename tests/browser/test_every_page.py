@@ -159,11 +159,11 @@ class EveryPageTests(BrowserTestCase):
         page.goto("/accounts/login/")
         page.context.clear_cookies()
         self.submit(page, "Sign in", {"Username": "mallory", "Password": "guessed"})
-        self.examine(page, "Form not accepted")
+        self.examine(page, "Form expired")
         page.goto("/accounts/login/")
         for _ in range(5):
             self.submit(page, "Sign in", {"Username": "mallory", "Password": "guessed"})
-        self.examine(page, "Too many failures")
+        self.examine(page, "Too many attempts")
 
     def test_forms_with_errors_pass(self) -> None:
         page = self.page
@@ -177,8 +177,8 @@ class EveryPageTests(BrowserTestCase):
         self.examine(page, "Sign up")
         page.goto("/accounts/password/")
         typed = {"Old password": "wrong", "New password:": "1", "New password confirmation": "2"}
-        self.submit(page, "Change the password", typed)
-        self.examine(page, "Change the password")
+        self.submit(page, "Change password", typed)
+        self.examine(page, "Change password")
         page = self.new_page(signed_in=False)
         page.goto("/accounts/login/")
         self.submit(page, "Sign in", {"Username": "alice", "Password": "wrong"})
@@ -191,31 +191,31 @@ class EveryPageTests(BrowserTestCase):
         self.submit(page, "Sign up", {**typed, "Password confirmation": PASSWORD})
         page.get_by_role("button", name="Sign out").click()
         page.goto("/accounts/password/forgotten/")
-        self.submit(page, "Send the link", {"Email": "carol@example.org"})
+        self.submit(page, "Send reset link", {"Email": "carol@example.org"})
         self.examine(page, "Sign in")
         link = re.search(r"/accounts/password/reset/\S+", self.server.log.read_text())
         assert link is not None
         page.goto(link[0])
         self.examine(page, "Set a new password")
         typed = {"New password:": PASSWORD[::-1], "New password confirmation": PASSWORD[::-1]}
-        self.submit(page, "Set the password", typed)
-        expect(page.get_by_role("status")).to_contain_text("The password was set")
+        self.submit(page, "Set password", typed)
+        expect(page.get_by_role("status")).to_contain_text("Your password was set")
 
     def test_the_pages_of_a_key_pass(self) -> None:
         page = self.page
         make_key(page, "shown once")
-        self.examine(page, "A new key: shown once")
+        self.examine(page, "New API key: shown once")
         page.goto("/keys/")
         page.get_by_role("link", name="shown once").click()
         page.get_by_role("button", name="Rotate").click()
-        self.examine(page, "A new key: shown once")
+        self.examine(page, "New API key: shown once")
         page.goto("/keys/")
         page.get_by_role("link", name="shown once").first.click()
         page.get_by_text("Revoke this key").click()
         self.examine(page, "shown once")
-        page.get_by_role("button", name="Revoke it now").click()
+        page.get_by_role("button", name="Revoke now").click()
         page.get_by_text("Revoked and expired keys").click()
-        self.examine(page, "Keys")
+        self.examine(page, "API keys")
         page.get_by_role("link", name="shown once").last.click()
         self.examine(page, "shown once")
 
@@ -223,7 +223,7 @@ class EveryPageTests(BrowserTestCase):
         created = self.server.client.post("/api/simulations", json=row("Moving", 2026, 1))
         path, page = created.headers["Location"].removeprefix("/api"), self.page
         for address, button, title in (
-            ("edit", "Save", "Edit a simulation"),
+            ("edit", "Save", "Edit simulation"),
             ("delete", "Delete", "Delete this simulation?"),
         ):
             page.goto(f"{path}/{address}/")
@@ -234,7 +234,7 @@ class EveryPageTests(BrowserTestCase):
         page.goto(f"{path}/edit/")
         self.server.client.delete(f"/api{path}")
         page.get_by_role("button", name="Save").click()
-        self.examine(page, "This simulation is not there")
+        self.examine(page, "Simulation not found")
 
     def test_the_pages_of_an_upload_pass(self) -> None:
         for rows in ("Wrong,2026-02-28,2026-02-01\n" * 200, "Right,2026-02-01,2026-02-28\n" * 200):
@@ -243,8 +243,8 @@ class EveryPageTests(BrowserTestCase):
             self.page.get_by_label("CSV file").set_input_files(
                 {"name": "simulations.csv", "mimeType": "text/csv", "buffer": content}
             )
-            self.page.get_by_role("button", name="Look what is in it").click()
-            expect(self.page.get_by_role("table", name="The first rows of the file")).to_be_visible()
+            self.page.get_by_role("button", name="Preview").click()
+            expect(self.page.get_by_role("table", name="First rows of the file")).to_be_visible()
             self.examine(self.page, "Upload simulations")
 
     def test_pages_without_anything_to_show_pass(self) -> None:

@@ -42,7 +42,7 @@ class JourneyTests(BrowserTestCase):
         button.click()
         expect(button).to_have_text("Copied")
         self.assertEqual(self.page.evaluate("navigator.clipboard.readText()"), key)
-        self.page.get_by_role("button", name="Copy the line").click()
+        self.page.get_by_role("button", name="Copy command").click()
         self.assertIn(f"-H 'X-API-Key: {key}'", self.page.evaluate("navigator.clipboard.readText()"))
 
     def test_a_revoked_key_is_refused(self) -> None:
@@ -51,7 +51,7 @@ class JourneyTests(BrowserTestCase):
         self.page.goto("/keys/")
         self.page.get_by_role("link", name="to be revoked").click()
         self.page.get_by_text("Revoke this key").click()
-        self.page.get_by_role("button", name="Revoke it now").click()
+        self.page.get_by_role("button", name="Revoke now").click()
         expect(self.page.get_by_role("status")).to_contain_text("was revoked")
         refused = self.call(key, "GET")
         self.assertEqual((refused.status_code, refused.json()["type"]), (401, "/problems/invalid-key"))
@@ -60,7 +60,7 @@ class JourneyTests(BrowserTestCase):
         old = make_key(self.page, "to be rotated")
         self.page.goto("/keys/")
         self.page.get_by_role("link", name="to be rotated").click()
-        self.page.get_by_label("The old key stays valid").select_option("for 7 days")
+        self.page.get_by_label("Keep the old key working").select_option("for 7 days")
         self.page.get_by_role("button", name="Rotate").click()
         new = self.page.locator("#key").inner_text()
         self.assertNotEqual(old, new)
@@ -80,20 +80,20 @@ class JourneyTests(BrowserTestCase):
             "Name differs Edited in the first tab Edited in the second tab"
         )
         self.assertEqual(self.found(id)["name"], "Edited in the first tab")
-        tabs[1].get_by_role("button", name="Keep mine").click()
+        tabs[1].get_by_role("button", name="Overwrite with my changes").click()
         expect(tabs[1].get_by_role("status")).to_contain_text("was saved")
         self.assertEqual(self.found(id)["name"], "Edited in the second tab")
 
     def test_an_upload_tells_what_is_wrong_by_row_and_writes_when_all_is_good(self) -> None:
         self.page.goto("/simulations/upload/")
         self.upload("Upload 1,2026-01-01,2026-01-31\nUpload 2,2026-02-28,2026-02-01\n")
-        expect(self.page.get_by_role("alert")).to_contain_text("1 of 2 rows are good")
-        wrong = self.page.get_by_role("table", name="What is wrong").get_by_role("row").nth(1)
+        expect(self.page.get_by_role("alert")).to_contain_text("1 of 2 rows is valid")
+        wrong = self.page.get_by_role("table", name="Errors").get_by_role("row").nth(1)
         expect(wrong).to_contain_text("must not be before start_date")
         self.assertEqual(self.number_of("Upload"), 0)
 
         self.upload("Upload 1,2026-01-01,2026-01-31\nUpload 2,2026-02-01,2026-02-28\n")
-        expect(self.page.get_by_role("status")).to_contain_text("Nothing is written yet")
+        expect(self.page.get_by_role("status")).to_contain_text("Nothing has been saved yet")
         self.assertEqual(self.number_of("Upload"), 0)
         self.page.get_by_role("button", name="Create 2 simulations").click()
         expect(self.page.get_by_role("status")).to_contain_text("2 simulations created")
@@ -103,7 +103,7 @@ class JourneyTests(BrowserTestCase):
         self.page.goto("/simulations/create/")
         fill_in(self.page, "Ends before it begins", "2026-09-30", "2026-06-01")
         self.page.get_by_role("button", name="Create").click()
-        last = self.page.get_by_label("Last day")
+        last = self.page.get_by_label("End date")
         expect(last).to_have_accessible_description("must not be before start_date")
         expect(last).to_have_value("2026-06-01")
         expect(self.page.get_by_label("Name")).to_have_value("Ends before it begins")
@@ -150,4 +150,4 @@ class JourneyTests(BrowserTestCase):
         content = f"name,start_date,end_date\n{rows}".encode()
         file = {"name": "simulations.csv", "mimeType": "text/csv", "buffer": content}
         self.page.get_by_label("CSV file").set_input_files(file)  # type: ignore[arg-type]
-        self.page.get_by_role("button", name="Look what is in it").click()
+        self.page.get_by_role("button", name="Preview").click()

@@ -23,7 +23,7 @@ class WithoutMouseTests(BrowserTestCase):
     def test_the_first_key_skips_to_the_content(self) -> None:
         self.page.goto("/simulations/")
         self.page.keyboard.press("Tab")
-        skip = self.page.get_by_role("link", name="Skip to the content")
+        skip = self.page.get_by_role("link", name="Skip to main content")
         expect(skip).to_be_focused()
         expect(skip).to_be_in_viewport()
         self.page.keyboard.press("Enter")
@@ -47,13 +47,13 @@ class WithoutMouseTests(BrowserTestCase):
         page.goto("/keys/new/")
         expect(page.get_by_label("Username")).to_be_focused()
         self.type(page, "alice", "Tab", PASSWORD, "Enter")
-        expect(page.get_by_role("heading", name="Make a key")).to_be_visible()
+        expect(page.get_by_role("heading", name="Create an API key")).to_be_visible()
         for _ in range(20):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.name") == "name":
                 break
         self.type(page, "Control+A", "by keyboard", "Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("A new key: by keyboard")
+        expect(page.get_by_role("heading", level=1)).to_have_text("New API key: by keyboard")
 
     def test_keys_and_simulations_are_made_and_changed_without_javascript(self) -> None:
         page = self.new_page(signed_in=False, java_script_enabled=False)
@@ -66,10 +66,10 @@ class WithoutMouseTests(BrowserTestCase):
         page.get_by_role("button", name="Create").click()
         expect(page.get_by_role("status")).to_contain_text("was created")
         page.get_by_role("link", name="Edit").click()
-        page.get_by_label("Last day").fill("2026-10-31")
+        page.get_by_label("End date").fill("2026-10-31")
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("status")).to_contain_text("was saved")
-        page.get_by_role("link", name="On the timeline").click()
+        page.get_by_role("link", name="View on timeline").click()
         expect(page.get_by_role("row", name="Made without a script")).to_contain_text("2026-10-31")
         page.get_by_role("link", name="Made without a script").click()
         page.get_by_role("link", name="Delete").click()
