@@ -1,4 +1,4 @@
-"""The admin of users and keys: a key is shown once, and what goes with a user is counted."""
+"""Admin for users and API keys: a key is shown once, and related objects are counted, not loaded."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ class IssueKeyTests(AdminTestCase):
         self.assertContains(self.client.get(f"{USERS}{self.alice.pk}/change/"), self.page)
         form = self.client.get(self.page)
         self.assertContains(form, 'name="expires_at"')
-        self.assertContains(form, 'name="csrfmiddlewaretoken"', count=2)  # the other logs out
+        self.assertContains(form, 'name="csrfmiddlewaretoken"', count=2)  # the other form logs out
 
     def test_an_issued_key_authenticates(self) -> None:
         key = self.issued(self.issue())

@@ -1,4 +1,4 @@
-"""The first that somebody sees: what a new service prints, and its home page."""
+"""The `first_run` command and the home page."""
 
 import re
 from io import StringIO
@@ -40,7 +40,7 @@ class FirstRunTests(TestCase):
 
     def test_an_existing_password_is_kept(self) -> None:
         User.objects.create_user("demo", password="chosen before")
-        self.assertIn("with the password you know", first_run())
+        self.assertIn("with your existing password", first_run())
         self.assertTrue(User.objects.get().check_password("chosen before"))
         self.assertEqual(ApiKey.objects.count(), 1)
 

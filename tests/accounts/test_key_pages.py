@@ -1,4 +1,4 @@
-"""The pages on which alice looks after her keys, and bob sees nothing of them."""
+"""The pages where alice manages her API keys, which bob cannot see."""
 
 import re
 from datetime import timedelta
@@ -27,7 +27,7 @@ class KeyPageTestCase(ApiTestCase):
         return ApiKey.objects.get(prefix=issue_key(self.alice, name=name, **fields)[:11])
 
     def shown(self, response: Any) -> str:
-        """The key that an answer shows."""
+        """Return the key that a response shows."""
         self.assertEqual(response.status_code, 200)
         self.assertIn("no-store", response["Cache-Control"])
         keys: set[str] = set(re.findall(r"gf_[0-9A-Za-z]{36}", response.content.decode()))
@@ -60,8 +60,8 @@ class ListTests(KeyPageTestCase):
             {
                 "soon": ["expires soon"],
                 "idle": ["unused for 90 days"],
-                "fine": ["valid"],
-                "default": ["valid"],
+                "fine": ["active"],
+                "default": ["active"],
             },
         )
 
@@ -156,7 +156,7 @@ class NewKeyTests(KeyPageTestCase):
     def test_a_post_without_a_csrf_token_is_rejected(self) -> None:
         client = Client(enforce_csrf_checks=True)
         client.force_login(self.alice)
-        self.assertContains(client.post(NEW, {"name": "laptop"}), "Form not accepted", status_code=403)
+        self.assertContains(client.post(NEW, {"name": "laptop"}), "Form expired", status_code=403)
 
 
 class RenameTests(KeyPageTestCase):
@@ -259,7 +259,7 @@ class StrangerTests(KeyPageTestCase):
             for path in ("", "rotate/", "revoke/"):
                 with self.subTest(number, path=path):
                     response = self.client.post(f"{KEYS}{number}/{path}", {"name": "mine", "grace": "0"})
-                    self.assertContains(response, "Not found", status_code=404)
+                    self.assertContains(response, "Page not found", status_code=404)
             self.assertEqual(self.client.get(f"{KEYS}{number}/").status_code, 404)
         self.assertEqual(ApiKey.objects.filter(pk=theirs.pk).values().get(), before)
 
@@ -268,9 +268,9 @@ class StrangerTests(KeyPageTestCase):
             self.client.get(self.page)
 
 
-class NotedTests(KeyPageTestCase):
+class AuditLogTests(KeyPageTestCase):
     def test_each_write_is_in_the_audit_log_with_its_request_id(self) -> None:
-        def noted(path: str, **data: str) -> list[tuple[str, int, str]]:
+        def logged(path: str, **data: str) -> list[tuple[str, int, str]]:
             LogEntry.objects.all().delete()
             self.client.post(path, data, headers={"X-Request-ID": "mine"})
             entries = LogEntry.objects.order_by("action_time")
@@ -278,16 +278,16 @@ class NotedTests(KeyPageTestCase):
             return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
 
         self.assertEqual(
-            noted(self.page, name="new name"), [(str(self.record.pk), CHANGE, "mine Changed name.")]
+            logged(self.page, name="new name"), [(str(self.record.pk), CHANGE, "mine Changed name.")]
         )
-        (made,) = noted(NEW, name="laptop")
+        (made,) = logged(NEW, name="laptop")
         new = ApiKey.objects.get(name="laptop")
         self.assertEqual(made, (str(new.pk), ADDITION, "mine Added."))
-        old, made = noted(f"{self.page}rotate/", grace="0")
+        old, made = logged(f"{self.page}rotate/", grace="0")
         newest = ApiKey.objects.order_by("-pk")[0]
         text = f"mine Changed expires_at, revoked_at. Rotated to: {newest.prefix}."
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
         self.assertEqual(made, (str(newest.pk), ADDITION, "mine Added."))
         revoke = f"{KEYS}{new.pk}/revoke/"
-        self.assertEqual(noted(revoke), [(str(new.pk), CHANGE, "mine Changed revoked_at.")])
-        self.assertEqual(noted(revoke), [])  # it was revoked already
+        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "mine Changed revoked_at.")])
+        self.assertEqual(logged(revoke), [])  # already revoked

@@ -1,4 +1,4 @@
-"""The form of a key, and what is kept of it."""
+"""The format of an API key, authentication and the `issue_key` command."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from accounts.models import ApiKey, User
 from tests.base import ApiTestCase
 
 
-class FormTests(SimpleTestCase):
+class FormatTests(SimpleTestCase):
     def test_a_new_key_has_the_documented_format(self) -> None:
         keys = {new_key() for _ in range(100)}
         self.assertEqual(len(keys), 100)
@@ -94,16 +94,16 @@ class AuthenticationTests(ApiTestCase):
         with self.assertNumQueries(2):
             self.call("GET", "/api/me")
         record.refresh_from_db()
-        noted = record.last_used_at
-        assert noted is not None
+        used_at = record.last_used_at
+        assert used_at is not None
         with self.assertNumQueries(1):
             self.call("GET", "/api/me")
         record.refresh_from_db()
-        self.assertEqual(record.last_used_at, noted)
-        ApiKey.objects.filter(pk=record.pk).update(last_used_at=noted - timedelta(minutes=10, seconds=1))
+        self.assertEqual(record.last_used_at, used_at)
+        ApiKey.objects.filter(pk=record.pk).update(last_used_at=used_at - timedelta(minutes=10, seconds=1))
         self.call("GET", "/api/me")
         record.refresh_from_db()
-        self.assertTrue(record.last_used_at and record.last_used_at >= noted)
+        self.assertTrue(record.last_used_at and record.last_used_at >= used_at)
 
     def test_a_failed_update_of_last_used_at_does_not_fail_the_request(self) -> None:
         def refuse_updates(execute: Any, sql: str, *args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Signing in, out and up, and looking after a password."""
+"""Signing in, out and up, and changing or resetting a password."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ SIGN_UP = "/accounts/sign-up/"
 STARTS_ON = resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])  # quick
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])  # fast
 class PeopleTestCase(ApiTestCase):
     @classmethod
     def setUpTestData(cls) -> None:
@@ -40,7 +40,7 @@ class PeopleTestCase(ApiTestCase):
 
     @property
     def signed_in(self) -> str:
-        """The name of whoever the session belongs to; empty for nobody."""
+        """The username of the session, or an empty string."""
         return get_user(self.client).get_username()
 
 
@@ -74,7 +74,7 @@ class SignInTests(PeopleTestCase):
         )
         self.client.force_login(self.alice)
         page = self.client.get("/admin/", follow=True)
-        self.assertContains(page, "You are signed in as alice, who may not see that page")
+        self.assertContains(page, "You are signed in as alice, and this account does not have access")
 
     def test_an_inactive_user_cannot_sign_in(self) -> None:
         User.objects.filter(pk=self.alice.pk).update(is_active=False)
@@ -93,7 +93,7 @@ class SignInTests(PeopleTestCase):
         self.assertNotIn(settings.SESSION_COOKIE_NAME, self.client.cookies)
 
 
-class GuessingTests(PeopleTestCase):
+class LockoutTests(PeopleTestCase):
     def fail(self, times: int, username: str = "alice", **more: Any) -> Any:  # type: ignore[override]
         return [self.sign_in(username, "wrong", **more) for _ in range(times)][-1]
 
@@ -101,7 +101,7 @@ class GuessingTests(PeopleTestCase):
         self.assertEqual(self.fail(4).status_code, 200)
         for refused in (self.fail(1), self.fail(1), self.sign_in()):
             self.assertContains(refused, "Try again in 15 minutes.", status_code=429)
-            self.assertContains(refused, "<h1>Too many failures</h1>", status_code=429)
+            self.assertContains(refused, "<h1>Too many attempts</h1>", status_code=429)
             self.assertTrue(850 < int(refused["Retry-After"]) <= 900, refused["Retry-After"])
         self.assertEqual(self.signed_in, "")
 
@@ -148,7 +148,7 @@ class GuessingTests(PeopleTestCase):
             self.client.post(SIGN_UP, {"username": "ada"}),
             self.client.post("/accounts/password/forgotten/", {"email": "alice@example.org"}),
         ):
-            self.assertContains(refused, "<h1>Too many failures</h1>", status_code=429)
+            self.assertContains(refused, "<h1>Too many attempts</h1>", status_code=429)
             self.assertTrue(0 < int(refused["Retry-After"]) <= 3600, refused["Retry-After"])
         self.assertEqual(self.signed_in, "")
         self.assertEqual(mail.outbox, [])
@@ -229,7 +229,7 @@ class PasswordTests(PeopleTestCase):
         change = {"old_password": "wrong", "new_password1": self.NEW, "new_password2": self.NEW}
         self.assertContains(self.client.post("/accounts/password/", change), "entered incorrectly")
         changed = self.client.post("/accounts/password/", {**change, "old_password": PASSWORD}, follow=True)
-        self.assertContains(changed, "The password was changed.")
+        self.assertContains(changed, "Your password was changed.")
         (told,) = mail.outbox
         self.assertEqual((told.to, told.subject), (["alice@example.org"], "Your password was changed"))
         self.assertEqual(self.signed_in, "alice")
@@ -242,7 +242,7 @@ class PasswordTests(PeopleTestCase):
         nowhere = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_PORT": 1}
         with self.settings(**nowhere), self.assertLogs("accounts.mails", "ERROR"):
             self.assertContains(
-                self.client.post("/accounts/password/", change, follow=True), "The password was changed."
+                self.client.post("/accounts/password/", change, follow=True), "Your password was changed."
             )
 
     def test_a_password_needs_twelve_characters_and_must_not_be_common(self) -> None:
@@ -255,7 +255,7 @@ class PasswordTests(PeopleTestCase):
         return self.client.post("/accounts/password/forgotten/", {"email": email}, follow=True, **more)
 
     def test_a_reset_link_works_once(self) -> None:
-        self.assertContains(self.ask(), "a link is on its way")
+        self.assertContains(self.ask(), "we have sent it a reset link")
         (sent,) = mail.outbox
         self.assertEqual((sent.to, sent.from_email), (["alice@example.org"], settings.DEFAULT_FROM_EMAIL))
         link = re.search(r"http://testserver(/\S+)", str(sent.body))
@@ -265,9 +265,9 @@ class PasswordTests(PeopleTestCase):
         reset = self.client.post(
             form.request["PATH_INFO"], {"new_password1": self.NEW, "new_password2": self.NEW}, follow=True
         )
-        self.assertContains(reset, "The password was set.")
+        self.assertContains(reset, "Your password was set.")
         self.assertEqual(mail.outbox[-1].subject, "Your password was changed")
-        self.assertContains(self.client.get(link[1], follow=True), "This link does not work")
+        self.assertContains(self.client.get(link[1], follow=True), "This link has expired")
         self.assertRedirects(self.sign_in(password=self.NEW), STARTS_ON)
 
     @override_settings(ALLOWED_HOSTS=["goatfish.example.org"])
@@ -277,12 +277,12 @@ class PasswordTests(PeopleTestCase):
 
     def test_a_reset_does_not_reveal_whether_an_account_exists(self) -> None:
         known, unknown = self.ask(), self.ask("nobody@example.org")
-        self.assertContains(unknown, "a link is on its way")
+        self.assertContains(unknown, "we have sent it a reset link")
         self.assertEqual((known.redirect_chain, len(mail.outbox)), (unknown.redirect_chain, 1))
 
     def test_reset_emails_are_limited_per_address(self) -> None:
         for email in ("alice@example.org", "Alice@example.org") * 3:
-            self.assertContains(self.ask(email), "a link is on its way")
+            self.assertContains(self.ask(email), "we have sent it a reset link")
         self.assertEqual(len(mail.outbox), 3)
         self.ask("bob@example.org")
         self.assertEqual(len(mail.outbox), 4)
@@ -291,4 +291,4 @@ class PasswordTests(PeopleTestCase):
         for path in ("x/y/", "MQ/set-password/", "%00/%00/"):
             with self.subTest(path):
                 page = self.client.get(f"/accounts/password/reset/{path}")
-                self.assertContains(page, "This link does not work")
+                self.assertContains(page, "This link has expired")

@@ -1,4 +1,4 @@
-"""The admin of simulations."""
+"""Admin for simulations."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ LIST = "/admin/simulations/simulation/"
 
 class SimulationAdminTests(AdminTestCase):
     def form(self, **fields: Any) -> dict[str, Any]:
-        """Return what the form of an untouched row sends."""
+        """Return the form data of an unchanged row."""
         return {**VALID, "owner": self.alice.pk, "opened_version": 1, **fields}
 
     def found(self, query: str) -> list[str]:
@@ -76,7 +76,7 @@ class SimulationAdminTests(AdminTestCase):
 
     def test_a_row_is_locked_before_it_is_changed(self) -> None:
         if connection.vendor == "sqlite":
-            return  # it has one writer at a time, and no lock on a row
+            return  # SQLite has one writer at a time and no row locks
         row = self.simulation()
         with CaptureQueriesContext(connection) as queries:
             self.client.post(f"{LIST}{row.pk}/change/", self.form(name="Dry season"))

@@ -31,11 +31,11 @@ class BulkTests(ApiTestCase):
         items = [{**VALID, "name": f"n{number}"} for number in range(5)]
         response = self.bulk({"items": items})
         self.assertEqual(response.status_code, 201)
-        answer = response.json()
-        self.assertEqual(answer["created"], 5)
+        data = response.json()
+        self.assertEqual(data["created"], 5)
         named = dict(Simulation.objects.filter(owner=self.alice).values_list("id", "name"))
-        self.assertEqual([named[id] for id in answer["ids"]], ["n0", "n1", "n2", "n3", "n4"])
-        one = self.call("GET", f"/api/simulations/{answer['ids'][0]}")
+        self.assertEqual([named[id] for id in data["ids"]], ["n0", "n1", "n2", "n3", "n4"])
+        one = self.call("GET", f"/api/simulations/{data['ids'][0]}")
         self.assertEqual((one["ETag"], one.json()["created_at"]), ('"1"', one.json()["updated_at"]))
 
     def test_bulk_accepts_csv_columns_in_any_order(self) -> None:
@@ -146,10 +146,10 @@ class BulkTests(ApiTestCase):
         self.assertProblem(self.bulk(b"\xff", CSV), 415, "unsupported-media-type")
 
     def test_bulk_uses_few_statements(self) -> None:
-        self.call("GET", "/api/me")  # notes the key's last use
+        self.call("GET", "/api/me")  # updates last_used_at of the key
         with CaptureQueriesContext(connection) as few:
             self.bulk({"items": [VALID] * 10})
         with CaptureQueriesContext(connection) as many:
             self.bulk({"items": [VALID] * 1_000})
-        # SQLite takes 999 values in a statement.
+        # SQLite accepts up to 999 values in a statement.
         self.assertLessEqual(len(many), len(few) + (0 if connection.vendor == "postgresql" else 9))

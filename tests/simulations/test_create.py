@@ -22,12 +22,12 @@ class CreateTests(ApiTestCase):
 
     def test_create_returns_the_object(self) -> None:
         response = self.call("POST", "/api/simulations", VALID)
-        answer = response.json()
-        self.assertEqual(list(answer), ["id", "name", "start_date", "end_date", "created_at", "updated_at"])
-        self.assertEqual({name: answer[name] for name in VALID}, VALID)
-        self.assertRegex(answer["created_at"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z\Z")
-        self.assertEqual(answer["updated_at"], answer["created_at"])
-        self.assertEqual(self.call("GET", response["Location"]).json(), answer)
+        data = response.json()
+        self.assertEqual(list(data), ["id", "name", "start_date", "end_date", "created_at", "updated_at"])
+        self.assertEqual({name: data[name] for name in VALID}, VALID)
+        self.assertRegex(data["created_at"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z\Z")
+        self.assertEqual(data["updated_at"], data["created_at"])
+        self.assertEqual(self.call("GET", response["Location"]).json(), data)
 
     def test_create_trims_white_space_and_keeps_the_rest(self) -> None:
         for sent, kept in (

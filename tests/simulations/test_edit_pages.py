@@ -1,4 +1,4 @@
-"""The pages that show, make, change and delete one simulation."""
+"""The pages that show, create, edit and delete a simulation."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LIST = "/simulations/"
 UNKNOWN = "2" * 20
 
 
-class OnePageTests(PageTestCase):
+class DetailPageTests(PageTestCase):
     def pages_of(self, id: str) -> list[str]:
         return [f"{LIST}{id}/{page}" for page in ("", "edit/", "delete/")]
 
@@ -98,7 +98,7 @@ class EditPageTests(PageTestCase):
 
     def test_saving_changes_the_fields_and_raises_the_version(self) -> None:
         writes = 1 if connection.vendor == "postgresql" else 2
-        # The session, the user, the row as it is; and in a savepoint, the change and its entry.
+        # The session, the user and the current row; then in a savepoint, the update and its log entry.
         with self.assertNumQueries(5 + writes):
             self.edit(302, name="new")
         self.assertEqual(self.saved(), ("new", 2))
@@ -113,10 +113,10 @@ class EditPageTests(PageTestCase):
             page,
         )
         self.assertInHTML(
-            '<tr><th scope="row">First day</th><td>2026-06-01</td><td>2026-06-01</td></tr>', page
+            '<tr><th scope="row">Start date</th><td>2026-06-01</td><td>2026-06-01</td></tr>', page
         )
         self.assertIn('value="mine"', page)
-        self.assertInHTML(f'<a href="{LIST}{self.row.pk}/">Discard mine</a>', page)
+        self.assertInHTML(f'<a href="{LIST}{self.row.pk}/">Discard my changes</a>', page)
 
     def test_my_changes_overwrite_only_the_version_that_was_shown(self) -> None:
         self.call("PATCH", f"/api/simulations/{self.row.pk}", {"name": "theirs"})
@@ -141,7 +141,7 @@ class EditPageTests(PageTestCase):
     def test_a_simulation_deleted_meanwhile_can_be_created_again(self) -> None:
         self.call("DELETE", f"/api/simulations/{self.row.pk}")
         page = self.edit(404, name="mine")
-        self.assertIn("deleted meanwhile", page)
+        self.assertIn("It has been deleted", page)
         self.assertIn('value="mine"', page)
         self.assertIn('action="/simulations/create/"', page)
 
@@ -173,4 +173,4 @@ class DeletePageTests(PageTestCase):
 
     def test_deleting_a_deleted_simulation_returns_404(self) -> None:
         self.call("DELETE", f"/api/simulations/{self.row.pk}")
-        self.assertIn("deleted meanwhile", self.post(self.path, {"version": 1}, 404))
+        self.assertIn("It has been deleted", self.post(self.path, {"version": 1}, 404))

@@ -80,7 +80,7 @@ class ExportTests(ApiTestCase):
                 self.assertEqual([row.name for row in named], list(reversed(NAMES)))
 
     def client_fields(self, exported: bytes, format: str) -> list[dict[str, str]]:
-        """Return the rows without ids and times, as they stand in the file."""
+        """Return the rows of a file without ids and times."""
         text = exported.decode()
         lines = (
             csv.DictReader(StringIO(text, newline=""))
@@ -104,7 +104,7 @@ class ExportTests(ApiTestCase):
             self.assertLess(peaks[1], 1.25 * peaks[0])
 
     def peak_of(self, path: str) -> int:
-        """Return how many bytes were in use at a time while a client read the answer part by part."""
+        """Return the peak memory use, in bytes, while a client reads the response in chunks."""
         tracemalloc.start()
         try:
             response: Any = self.client.get(path, headers={"X-API-Key": self.key})

@@ -20,7 +20,7 @@ class FilterTests(ApiTestCase):
         return self.call("GET", f"/api/simulations?{urlencode(parameters)}")
 
     def names(self, *parameters: tuple[str, str]) -> list[str]:
-        """Return the names that are found, in order."""
+        """Return the names of the matching simulations, in order."""
         response = self.get(("sort", "name"), *parameters)
         self.assertEqual(response.status_code, 200, response.content)
         return [item["name"] for item in response.json()["items"]]
@@ -143,7 +143,7 @@ class FilterTests(ApiTestCase):
 
     def test_a_filtered_list_is_planned_for_its_values(self) -> None:
         if connection.vendor == "sqlite":
-            return  # it plans each statement when it is prepared, once for all values
+            return  # SQLite plans a statement once, when it is prepared
         for parameters, mark, prepared in (
             ((("active_on", "2026-07-01"),), '"start_date" <=', False),
             ((), "ORDER BY", True),

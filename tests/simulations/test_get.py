@@ -22,8 +22,8 @@ class GetTests(ApiTestCase):
         self.assertEqual(problem["detail"], "Object not found.")
 
     def test_get_returns_404_for_a_lone_surrogate_or_a_nul(self) -> None:
-        self.call("GET", "/api/me")  # notes the key's last use
+        self.call("GET", "/api/me")  # updates last_used_at of the key
         for id in ("%ED%A0%80", "2" * 19 + "%ED%A0%80", "2" * 19 + "%00"):
-            with self.assertNumQueries(1):  # of the key; the database never sees the id
+            with self.assertNumQueries(1):  # for the key; the id never reaches the database
                 response = self.call("GET", f"/api/simulations/{id}")
             self.assertEqual((response.status_code, response.json()["type"]), (404, "/problems/not-found"))

@@ -21,7 +21,7 @@ class ListTests(ApiTestCase):
         return self.call("GET", f"/api/simulations{query}", **changes)
 
     def fill(self, count: int) -> None:
-        """Make simulations whose sort keys are often equal."""
+        """Create simulations, many of which share sort keys."""
         now = timezone.now()
         Simulation.objects.bulk_create(
             Simulation(
@@ -36,7 +36,7 @@ class ListTests(ApiTestCase):
         )
 
     def walk(self, query: str) -> Iterator[list[str]]:
-        """Follow the Link headers from the first page to the last."""
+        """Yield the ids of each page, and follow the Link headers to the last page."""
         path: str | None = f"/api/simulations{query}"
         while path:
             response = self.call("GET", path)
@@ -49,10 +49,10 @@ class ListTests(ApiTestCase):
     def test_list_returns_only_the_callers_simulations(self) -> None:
         own = self.simulation()
         self.simulation(self.bob)
-        answer = self.get().json()
-        self.assertEqual([item["id"] for item in answer["items"]], [own.pk])
-        self.assertEqual(answer["items"][0], self.call("GET", f"/api/simulations/{own.pk}").json())
-        self.assertIsNone(answer["next_cursor"])
+        data = self.get().json()
+        self.assertEqual([item["id"] for item in data["items"]], [own.pk])
+        self.assertEqual(data["items"][0], self.call("GET", f"/api/simulations/{own.pk}").json())
+        self.assertIsNone(data["next_cursor"])
 
     def test_list_is_empty_without_simulations(self) -> None:
         self.assertEqual(self.get().json(), {"items": [], "next_cursor": None})

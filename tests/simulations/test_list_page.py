@@ -1,4 +1,4 @@
-"""`/simulations/` and the download of what it shows."""
+"""`/simulations/` and its CSV download."""
 
 import re
 from datetime import timedelta
@@ -10,7 +10,7 @@ from tests.base import VALID
 from tests.simulations.pages import PageTestCase
 
 LIST = "/simulations/"
-LONGEST = "🌊" * 300  # of what a name or a filter may be, and 3,600 bytes in an address
+LONGEST = "🌊" * 300  # the longest name or filter: 3,600 bytes in a URL
 
 
 def names(page: str) -> list[str]:
@@ -33,7 +33,7 @@ class ListPageTests(PageTestCase):
 
     def test_an_empty_list_links_to_the_create_page(self) -> None:
         page = self.page(LIST)
-        self.assertIn("No simulation yet", page)
+        self.assertIn("You have no simulations yet", page)
         self.assertIn('href="/simulations/create/"', page)
 
     def test_the_list_filters_and_sorts_as_the_api_does(self) -> None:
@@ -103,17 +103,17 @@ class ListPageTests(PageTestCase):
             with self.subTest(query):
                 response = self.client.get(f"{LIST}?{query}", follow=True)
                 self.assertEqual(response.redirect_chain, [(f"{LIST}?q=run", 302)])
-                self.assertIn("cannot be found again", response.content.decode())
+                self.assertIn("That page link has expired", response.content.decode())
 
     def test_column_headings_sort_and_reverse_the_sort(self) -> None:
         page = self.page(f"{LIST}?q=x&sort=name")
-        self.assertNotIn('<th scope="col"', page)  # nothing to sort
+        self.assertNotIn('<th scope="col"', page)  # there are no rows to sort
         self.simulation(name="x")
         page = self.page(f"{LIST}?q=x&sort=name")
         self.assertInHTML(
             '<th scope="col" aria-sort="ascending"><a href="?sort=-name&amp;q=x">Name</a></th>', page
         )
-        self.assertInHTML('<th scope="col"><a href="?sort=end_date&amp;q=x">Last day</a></th>', page)
+        self.assertInHTML('<th scope="col"><a href="?sort=end_date&amp;q=x">End date</a></th>', page)
         self.assertIn('aria-sort="descending"', self.page(LIST))
 
     def test_query_counts_do_not_depend_on_the_number_of_rows(self) -> None:
@@ -146,7 +146,7 @@ class ListPageTests(PageTestCase):
 
     def test_a_download_with_an_invalid_filter_redirects_to_the_list(self) -> None:
         response = self.client.get(f"{LIST}download/?active_on=soon", follow=True)
-        self.assert_error_at(self.text(response, 200), "active_on", "must be a date as YYYY-MM-DD")
+        self.assert_error_at(self.text(response, 200), "active_on", "must be a date in YYYY-MM-DD format")
 
     def test_the_list_shows_dates_of_any_year(self) -> None:
         self.simulation(start_date="0001-01-01", end_date="9999-12-31")

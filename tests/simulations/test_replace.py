@@ -15,11 +15,11 @@ class ReplaceTests(ApiTestCase):
     def test_replace_sets_all_fields_and_raises_the_version(self) -> None:
         simulation = self.simulation()
         response = self.replace(simulation, OTHER)
-        answer = response.json()
-        self.assertEqual({name: answer[name] for name in OTHER}, OTHER)
+        data = response.json()
+        self.assertEqual({name: data[name] for name in OTHER}, OTHER)
         self.assertEqual(response["ETag"], '"2"')
-        self.assertLess(answer["created_at"], answer["updated_at"])
-        self.assertEqual(self.call("GET", f"/api/simulations/{simulation.pk}").json(), answer)
+        self.assertLess(data["created_at"], data["updated_at"])
+        self.assertEqual(self.call("GET", f"/api/simulations/{simulation.pk}").json(), data)
 
     def test_replace_with_equal_values_raises_the_version(self) -> None:
         self.assertEqual(self.replace(self.simulation(), VALID)["ETag"], '"2"')

@@ -1,4 +1,4 @@
-"""`/simulations/timeline/`: bars, and past a thousand a histogram."""
+"""`/simulations/timeline/`: bars, or a histogram above 1,000 simulations."""
 
 import re
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ JANUARY = f"{TIMELINE}?from=2026-01-01&to=2026-01-31"
 
 class TimelineTestCase(PageTestCase):
     def fill(self, number: int, *, days: int = 30, step: int = 1, **fields: Any) -> None:
-        """Make simulations that begin one after the other, from the first of 2026 on."""
+        """Create simulations with successive start dates from 2026-01-01."""
         begins = [date(2026, 1, 1) + timedelta(n * step % 300) for n in range(number)]
         values = {"owner": self.alice, "name": "tide", **fields}
         Simulation.objects.bulk_create(
@@ -108,16 +108,16 @@ class LinesTests(TimelineTestCase):
     def test_an_empty_timeline_shows_this_year_and_a_create_link(self) -> None:
         page = self.page(TIMELINE)
         year = timezone.localdate().year
-        self.assertIn(f"No simulation from {year}-01-01 to {year}-12-31", page)
+        self.assertIn(f"No simulations from {year}-01-01 to {year}-12-31", page)
         self.assertIn('href="/simulations/create/"', page)
 
     def test_invalid_dates_are_errors_of_their_fields_and_are_kept(self) -> None:
         for query, field, value, message in (
-            ("from=soon", "from", "soon", "must be a date as YYYY-MM-DD"),
-            ("to=2026-02-30", "to", "2026-02-30", "must be a day that exists"),
-            ("from=2026-02-01&to=2026-01-01", "to", "2026-01-01", "must not be before the first day"),
-            ("from=%00", "from", "\0", "must be a date as YYYY-MM-DD"),
-            ("active_on=x", "active_on", "x", "must be a date as YYYY-MM-DD"),
+            ("from=soon", "from", "soon", "must be a date in YYYY-MM-DD format"),
+            ("to=2026-02-30", "to", "2026-02-30", "is not a valid date"),
+            ("from=2026-02-01&to=2026-01-01", "to", "2026-01-01", "must not be before the From date"),
+            ("from=%00", "from", "\0", "must be a date in YYYY-MM-DD format"),
+            ("active_on=x", "active_on", "x", "must be a date in YYYY-MM-DD format"),
         ):
             with self.subTest(query):
                 page = self.page(f"{TIMELINE}?{query}")
@@ -186,7 +186,7 @@ class ManyTests(TimelineTestCase):
     def test_the_list_link_shows_the_same_simulations(self) -> None:
         self.fill(101)
         self.simulation(name="tide of another year", start_date="2020-01-01", end_date="2020-01-01")
-        found = re.search(r'href="(/simulations/\?[^"]*)">As a list<', self.page(f"{YEAR}&q=tide"))
+        found = re.search(r'href="(/simulations/\?[^"]*)">View as list<', self.page(f"{YEAR}&q=tide"))
         assert found is not None
         page = self.page(unescape(found[1]))
         self.assertEqual(len(self.lines(page)), 50)
@@ -266,16 +266,16 @@ class QueriesTests(TimelineTestCase):
 
     def test_query_counts_do_not_depend_on_the_number_of_rows(self) -> None:
         taken = []
-        for number in (1, 99, 900):  # a line, lines, lanes
+        for number in (1, 99, 900):  # one row, many rows, lanes
             self.fill(number)
             taken.append((self.queries(YEAR), self.queries(TIMELINE)))
         self.assertEqual(len(set(taken)), 1, taken)
         dated, whole = taken[0]
         setting = (
             3 if connection.vendor == "postgresql" else 0
-        )  # at most: a plan for these values, in a savepoint
+        )  # at most: the settings of a custom plan, in a savepoint
         self.assertLessEqual(dated, 3 + setting)  # session, user, bars
-        self.assertEqual(whole, dated + 2)  # the first and the last day
+        self.assertEqual(whole, dated + 2)  # the first start date and the last end date
         self.fill(1000)
         self.assertEqual(self.queries(YEAR), dated + 1)  # the counts
 

@@ -1,4 +1,4 @@
-"""`PATCH` (and `POST`) `/api/simulations/{id}`."""
+"""`PATCH` and `POST` `/api/simulations/{id}`."""
 
 from typing import Any
 from unittest import mock

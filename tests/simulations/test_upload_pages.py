@@ -1,4 +1,4 @@
-"""The upload of a CSV: looked at, then confirmed."""
+"""The CSV upload: a preview, then a confirmation."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ class UploadTests(UploadTestCase):
 
     def test_an_upload_shows_a_preview_and_writes_nothing(self) -> None:
         page = self.upload(GOOD)
-        self.assertIn("2 rows, all good", page)
+        self.assertIn("2 valid rows", page)
         self.assertIn("Create 2 simulations", page)
         self.assertInHTML(
             '<tr><th scope="row">2</th><td>tide</td><td>2026-01-01</td><td>2026-01-02</td></tr>', page
@@ -58,7 +58,7 @@ class UploadTests(UploadTestCase):
         token = self.token(self.upload(GOOD))
         self.confirm(token)
         response = self.confirm(token)
-        self.assertIn("not waiting any more", response.content.decode())
+        self.assertIn("This preview has expired", response.content.decode())
         self.assertEqual(len(self.names()), 2)
 
     def test_only_the_last_uploaded_file_can_be_confirmed(self) -> None:
@@ -72,9 +72,9 @@ class UploadTests(UploadTestCase):
     def test_a_stranger_or_a_wrong_token_cannot_confirm(self) -> None:
         token = self.token(self.upload(GOOD))
         for guess in ("", "x\0", "2" * 20):
-            self.assertIn("not waiting any more", self.confirm(guess).content.decode())
+            self.assertIn("This preview has expired", self.confirm(guess).content.decode())
         self.client.force_login(self.bob)
-        self.assertIn("not waiting any more", self.confirm(token).content.decode())
+        self.assertIn("This preview has expired", self.confirm(token).content.decode())
         self.assertEqual(self.names(), [])
 
     def test_a_downloaded_file_can_be_uploaded(self) -> None:
@@ -86,12 +86,12 @@ class UploadTests(UploadTestCase):
     def test_query_counts_do_not_depend_on_the_number_of_rows(self) -> None:
         for rows in (1, 5_000):
             content = HEADER + "tide,2026-01-01,2026-01-02\n" * rows
-            with self.subTest(rows), self.assertNumQueries(3):  # session, user, the file that is kept
+            with self.subTest(rows), self.assertNumQueries(3):  # session, user, stored file
                 self.upload(content)
 
 
-class BadUploadTests(UploadTestCase):
-    def assert_wrong(self, page: str, row: int, field: str, detail: str) -> None:
+class InvalidUploadTests(UploadTestCase):
+    def assert_error_in(self, page: str, row: int, field: str, detail: str) -> None:
         self.assertInHTML(f'<tr><th scope="row">{row}</th><td>{field}</td><td>{detail}</td></tr>', page)
 
     def test_errors_are_listed_by_row_and_nothing_is_stored(self) -> None:
@@ -99,27 +99,25 @@ class BadUploadTests(UploadTestCase):
             HEADER + "tide,2026-01-01,2026-01-02\n\n,2026-01-01,2026-01-02\n"
             '"two\nlines",2026-01-02,2026-01-01\nshort\nstorm,soon,2026-01-01\n'
         )
-        self.assert_wrong(page, 4, "name", "must have at least 1 character(s)")
-        self.assert_wrong(page, 5, "end_date", "must not be before start_date")
-        self.assert_wrong(page, 6, "", "has 1 cells, and the header has 3")
-        self.assert_wrong(page, 7, "start_date", "must be a date as YYYY-MM-DD")
-        self.assertIn("1 of 5 rows are good", page)
+        self.assert_error_in(page, 4, "name", "is required")
+        self.assert_error_in(page, 5, "end_date", "must not be before start_date")
+        self.assert_error_in(page, 6, "", "must have 3 cells, like the header, not 1")
+        self.assert_error_in(page, 7, "start_date", "must be a date in YYYY-MM-DD format")
+        self.assertIn("1 of 5 rows is valid", page)
         self.assertNotIn('name="token"', page)
         self.assertFalse(KeptUpload.objects.exists())
 
     def test_an_invalid_file_is_an_error_of_the_field(self) -> None:
         for content, message in (
-            (HEADER, "must have at least 1 item(s)"),
-            ("\n", "the header lacks name, start_date, end_date"),
-            ("name,start_date\n", "the header lacks end_date"),
-            (
-                "name,start_date,end_date,owner\n",
-                "the header has &#x27;owner&#x27;, which cannot be set here",
-            ),
-            (GOOD.encode("utf-16"), "is not UTF-8, at byte 0"),
+            (HEADER, "must not be empty"),
+            ("\n", "the header must include name, start_date, end_date"),
+            ("name,start_date\n", "the header must include end_date"),
+            ("name,start_date,end_date,owner\n", "the header has unknown columns: &#x27;owner&#x27;"),
+            ('name,start_date,"end_date\n', "the header is invalid: a quotation mark is never closed"),
+            (GOOD.encode("utf-16"), "must be encoded in UTF-8; byte 0 is invalid"),
             (b"", "The submitted file is empty."),
             (HEADER + "x,2026-01-01,2026-01-01\n" * 10_001, "must have at most 10000 items"),
-            (b"x" * (10 * 2**20 + 1), "is over 10 MiB; send less at a time"),
+            (b"x" * (10 * 2**20 + 1), "must not be larger than 10 MiB; split the file"),
         ):
             with self.subTest(message):
                 page = self.upload(content)
@@ -152,4 +150,4 @@ class BadUploadTests(UploadTestCase):
         ):
             page = self.upload(content)
             self.assertNotIn('name="token"', page)
-        self.assertIn("the first 100 of 27000", page)
+        self.assertIn("first 100 of 27000", page)
