@@ -106,7 +106,7 @@ def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collectio
     if isinstance(row, Unreadable):
         return row
     if len(row) != len(header):
-        return Unreadable(f"must have {len(header)} cells, like the header, not {len(row)}")
+        return Unreadable(f"must have {len(header)} cells like the header, but has {len(row)}")
     cells = zip(header, row, strict=True)
     return {
         name: _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)

@@ -101,7 +101,7 @@ class InvalidUploadTests(UploadTestCase):
         )
         self.assert_error_in(page, 4, "name", "is required")
         self.assert_error_in(page, 5, "end_date", "must not be before start_date")
-        self.assert_error_in(page, 6, "", "must have 3 cells, like the header, not 1")
+        self.assert_error_in(page, 6, "", "must have 3 cells like the header, but has 1")
         self.assert_error_in(page, 7, "start_date", "must be a date in YYYY-MM-DD format")
         self.assertIn("1 of 5 rows is valid", page)
         self.assertNotIn('name="token"', page)
