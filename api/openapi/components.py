@@ -127,10 +127,7 @@ SCHEMAS: JsonObject = {
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {"type": "string"},
             "instance": {"type": "string", "description": "The path of the request."},
-            "request_id": {
-                "type": "string",
-                "description": "The request id, as in X-Request-ID and in the log.",
-            },
+            "request_id": {"type": "string", "description": "The value of X-Request-ID."},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
         },
     },

@@ -23,7 +23,7 @@ MALFORMED_REQUEST = ProblemType(
     400,
     "malformed-request",
     "Malformed request",
-    "The request could not be parsed. The body is missing or is not valid JSON, or a header is invalid.",
+    "The body is missing or is not valid JSON, or a header is invalid.",
     "Send a JSON object without NaN, Infinity or a byte order mark, and fix the header that is named in "
     "errors.",
 )
@@ -33,8 +33,7 @@ INVALID_KEY = ProblemType(
     "Invalid key",
     "The X-API-Key header is missing, or its key is malformed, unknown, expired or revoked, or belongs to "
     "an inactive user. For security, the response does not say which.",
-    "Send the complete key, without quotes. To get a new key, create one under Keys, or ask the operator "
-    "to run manage.py issue_key.",
+    "Send the complete key, without quotes, or create a new key under Keys.",
 )
 READ_ONLY_KEY = ProblemType(
     403,
@@ -54,10 +53,8 @@ NOT_FOUND = ProblemType(
     404,
     "not-found",
     "Not found",
-    "The path or the object does not exist, or the object belongs to another user. The response is the "
-    "same in all cases.",
-    "Check the path, which has no trailing slash, and the id. Make sure that the key belongs to the owner "
-    "of the object.",
+    "The path or the object does not exist, or the object belongs to another user.",
+    "Check the path, which has no trailing slash, the id, and that the key belongs to the owner.",
 )
 METHOD_NOT_ALLOWED = ProblemType(
     405,
@@ -71,8 +68,7 @@ REQUEST_IN_PROGRESS = ProblemType(
     "request-in-progress",
     "Request in progress",
     "Another request with the same Idempotency-Key is still running.",
-    "Retry after the number of seconds in the Retry-After header. You then get the response to the first "
-    "request.",
+    "Retry after the number of seconds in the Retry-After header to get the first response.",
 )
 CONFLICT = ProblemType(
     409,
@@ -80,8 +76,7 @@ CONFLICT = ProblemType(
     "Conflict",
     "Another object already has a value that must be unique, or the state of the object does not allow "
     "this operation. Nothing was written.",
-    "The detail member names the value or the state. Choose another value, or get the object to see its "
-    "state.",
+    "See detail: choose another value, or get the object to check its state.",
 )
 PRECONDITION_FAILED = ProblemType(
     412,
@@ -94,7 +89,7 @@ BODY_TOO_LARGE = ProblemType(
     413,
     "body-too-large",
     "Body too large",
-    "The request body is larger than this operation allows. The detail member states the limit.",
+    "The request body is larger than this operation allows. See detail for the limit.",
     "Split the data into several smaller requests.",
 )
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
@@ -109,8 +104,8 @@ VALIDATION_ERROR = ProblemType(
     "validation-error",
     "Validation error",
     "The request contains invalid values. Nothing was written.",
-    "Fix each entry of errors: pointer locates a value in the body, parameter names a query parameter, "
-    "header names a header, and detail states the rule.",
+    "Fix each entry of errors: pointer locates a value in the body, parameter names a query parameter, and "
+    "detail states the rule.",
 )
 IDEMPOTENCY_KEY_REUSED = ProblemType(
     422,
@@ -123,8 +118,7 @@ PRECONDITION_REQUIRED = ProblemType(
     428,
     "precondition-required",
     "Precondition required",
-    "This service requires an If-Match header for every change, so that no change is overwritten by "
-    "accident.",
+    "This service requires an If-Match header, so that no change is overwritten by accident.",
     "Get the object, and send its ETag in the If-Match header.",
 )
 RATE_LIMITED = ProblemType(
@@ -132,22 +126,20 @@ RATE_LIMITED = ProblemType(
     "rate-limited",
     "Rate limited",
     "The key has exceeded its rate limit, or too many requests without a valid key came from this address.",
-    "Retry after the number of seconds in the Retry-After header. The RateLimit header of each response "
-    "says how many requests are left.",
+    "Wait for the seconds in the Retry-After header. The RateLimit header shows the remaining requests.",
 )
 INTERNAL_ERROR = ProblemType(
     500,
     "internal-error",
     "Internal error",
     "An error occurred in the service, not in your request. Nothing was written.",
-    "Retry later. If the error persists, send the request_id to the operator, who can find the cause in "
-    "the log.",
+    "Retry later. If the error persists, send the request_id to the operator, who can search the log.",
 )
 UNAVAILABLE = ProblemType(
     503,
     "unavailable",
     "Unavailable",
-    "The service cannot reach its database at the moment.",
+    "The database cannot be reached, or a query took too long.",
     "Retry after the number of seconds in the Retry-After header.",
 )
 
