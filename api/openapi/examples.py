@@ -1,4 +1,4 @@
-"""Examples to copy: a `curl` line for each operation of the OpenAPI document."""
+"""A `curl` example for each operation of the OpenAPI document."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ DEEPEST = 8  # a schema may refer to itself
 
 
 def value(schema: JsonObject, schemas: JsonObject, depth: int = 0) -> Any:  # noqa: C901 (a table of cases)
-    """Return an example of a schema: its own, or one made of its parts. `schemas` are all named ones."""
+    """Build a value from the examples in a schema. `schemas` are the schemas that it can refer to by name."""
     if "$ref" in schema:
         schema = schemas.get(schema["$ref"].rsplit("/", 1)[1], {})
     for name in ("examples", "enum"):
@@ -44,7 +44,7 @@ def value(schema: JsonObject, schemas: JsonObject, depth: int = 0) -> Any:  # no
 
 
 def curl(method: str, path: str, headers: list[str], body: Any) -> str:
-    """Return a command that sends a request; the shell's variable KEY is to hold the API key."""
+    """Return a command that sends a request. It reads the API key from the shell variable KEY."""
     sent = {name: PARAMETERS[name]["example"] for name in headers}
     path = path.replace("{id}", ID_EXAMPLE)
     lines = [f"curl {ADDRESS}{path}", '-H "X-API-Key: $KEY"']
@@ -57,6 +57,6 @@ def curl(method: str, path: str, headers: list[str], body: Any) -> str:
 
 
 def describe(text: str, headers: list[str], command: str) -> str:
-    """Return an operation's description: its own text, what its headers do, and the command."""
+    """Return an operation's description: its docstring, the descriptions of its headers, and the command."""
     told = [f"- `{name}`: {PARAMETERS[name]['description']}" for name in headers]
     return "\n\n".join(filter(None, [text, "\n".join(told), f"```sh\n{command}\n```"]))

@@ -1,4 +1,4 @@
-"""The pages that the `type` of a problem points at, and Django's error handlers for the API and the pages."""
+"""The error reference: the pages that the `type` of a problem refers to."""
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,13 +21,13 @@ from ops.paths import is_api
 
 @require_safe
 def problem_pages(request: HttpRequest) -> HttpResponse:
-    """List the problems."""
+    """List the problem types."""
     return render(request, "problems/index.html", {"problems": PROBLEM_TYPES.values()})
 
 
 @require_safe
 def problem_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """Explain what went wrong, and how to fix it."""
+    """Explain the cause of a problem and how to fix it."""
     if slug not in PROBLEM_TYPES:
         raise Http404
     context = {"problem": PROBLEM_TYPES[slug], "address": request.build_absolute_uri("/").rstrip("/")}
