@@ -6,6 +6,7 @@ renames, computes, validates or masks anything is not flat: ninja then makes the
 
 import dataclasses
 from datetime import date, datetime
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -35,6 +36,7 @@ MARKS = (
 )
 
 
+@cache
 def flat_fields(schema: Any, model: type[models.Model]) -> tuple[str, ...] | None:
     """Return the names of the columns that a flat schema shows; None for a schema that is not flat."""
     if not (isinstance(schema, type) and issubclass(schema, BaseModel)):

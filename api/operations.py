@@ -47,7 +47,7 @@ class Exchange:
     plan: Plan
     headers: dict[str, str] = field(default_factory=dict)
     """Headers of a successful response."""
-    stack: ExitStack = field(default_factory=ExitStack)
+    stack: ExitStack | None = None
     began: bool = False
     retry: Retry | None = None
 
@@ -62,7 +62,8 @@ class Exchange:
             return None
         if getattr(caller, "read_only", False):
             raise Problem(READ_ONLY_KEY, "This key may read but not write.")
-        self.stack.enter_context(transaction.atomic())
+        if self.stack is not None:
+            self.stack.enter_context(transaction.atomic())
         self.began = True
         self.retry = Retry.of(request, caller)
         return self.retry and self.retry.stored()
@@ -90,7 +91,7 @@ def serve(run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]
         try:
             if "HTTP_IDEMPOTENCY_KEY" in request.META:
                 _ = request.body  # a form cannot be hashed once it is parsed
-            with exchange.stack:
+            with ExitStack() as exchange.stack:
                 return exchange.end(call(request, **path))
         except Exception as error:  # of the commit, as a deferred constraint raises
             return operation.api.on_exception(request, error)

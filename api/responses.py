@@ -34,6 +34,9 @@ class Encoder(NinjaJSONEncoder):
         return super().default(o)
 
 
+_encode = Encoder().default
+
+
 class Renderer(BaseRenderer):
     """Renders JSON with microseconds and `Z`, where ninja's own cuts times off at milliseconds."""
 
@@ -47,7 +50,7 @@ class Renderer(BaseRenderer):
 def to_json(data: Any) -> bytes:
     """Return JSON in UTF-8; integers may have any size. Raises TypeError for what JSON cannot hold."""
     try:
-        return orjson.dumps(data, default=Encoder().default, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(data, default=_encode, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError:  # an integer beyond 64 bits
         return json.dumps(data, cls=Encoder, ensure_ascii=False, allow_nan=False).encode()
 

@@ -133,9 +133,9 @@ MIDDLEWARE = [
     *(["ops.metrics.middleware.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",
     "api.middleware.ApiMiddleware",
-    "ops.security_headers.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Django's own and that of axes, skipped under /api.
+    # Only pages need these: Django's own and that of libraries, skipped under /api.
+    "ops.page_middleware.ContentSecurityPolicyMiddleware",
+    "ops.page_middleware.WhiteNoiseMiddleware",
     "ops.page_middleware.SessionMiddleware",
     "ops.page_middleware.CommonMiddleware",
     "ops.page_middleware.CsrfViewMiddleware",

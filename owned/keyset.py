@@ -9,14 +9,14 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 
-class InvalidCursor(Exception):
+class InvalidCursor(Exception):  # noqa: N818 (the client's error)
     """A cursor that was not made for this list, owner, sort and filters."""
 
 
 class Past(Func):
     """`(key, id) > (value, last)`: a row comparison, which one range of an index serves.
 
-    The ORM's own tuples become `key > … OR (key = … AND id > …)` on SQLite, which reads all rows of equal keys.
+    The ORM's own tuples become `key > … OR (key = … AND id > …)` on SQLite, which reads all equal keys.
     """
 
     output_field = BooleanField()

@@ -60,7 +60,7 @@ class StateValue(Cast):
 def read_states(
     model: type[models.Model], versions: "models.QuerySet[Any]", also: Sequence[str] = ()
 ) -> list[tuple[tuple[Any, ...], Any]]:
-    """Return, for each version, the values of the fields `also`, and its state as an instance of the model."""
+    """Return, for each version, the values of the fields `also`, and its state as an instance."""
     fields = model._meta.concrete_fields
     names = [field.attname for field in fields]
     rows = versions.values_list(*also, *(StateValue(field) for field in fields))

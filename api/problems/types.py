@@ -49,13 +49,6 @@ FORBIDDEN = ProblemType(
     "The operation is not allowed for this key.",
     "Use the key of a user who has permission, or ask the operator for access.",
 )
-FORBIDDEN = ProblemType(
-    403,
-    "forbidden",
-    "Forbidden",
-    "This operation is not allowed for the user of this key.",
-    "Use a key of a user who may do this, or ask the operator.",
-)
 NOT_FOUND = ProblemType(
     404,
     "not-found",
@@ -69,13 +62,6 @@ METHOD_NOT_ALLOWED = ProblemType(
     "Method not allowed",
     "The path exists, but it does not support this method.",
     "Use one of the methods in the Allow header of the response.",
-)
-CONFLICT = ProblemType(
-    409,
-    "conflict",
-    "Conflict",
-    "Another object already has a value that must be unique, or the state of the object does not allow this.",
-    "Change the value that detail names, or get the object again and look at its state.",
 )
 REQUEST_IN_PROGRESS = ProblemType(
     409,
