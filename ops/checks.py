@@ -17,7 +17,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from ops.health import migrations_are_missing
-from ops.models import TakenBackup
+from ops.models import Backup
 
 MOUNTS = Path("/proc/self/mounts")
 SHARED = re.compile(
@@ -142,7 +142,7 @@ def is_looked_after(using: str) -> list[CheckMessage]:
 
 def is_backed_up(using: str) -> list[CheckMessage]:
     """Tell when no backup was taken in the last days, from whichever machine."""
-    last = TakenBackup.objects.using(using).order_by("-taken_at").first()
+    last = Backup.objects.using(using).order_by("-taken_at").first()
     if last and last.taken_at > timezone.now() - BACKUP_AGE:
         return []
     said = f"The last backup is of {last.taken_at:%Y-%m-%d}" if last else "No backup was ever taken"
