@@ -1,7 +1,7 @@
 """Backup and restore of the whole database, by the programs that the database comes with.
 
-On PostgreSQL a backup is `pg_dump`'s custom format, and `pg_restore` reads it back. On SQLite it is a database
-file, copied by SQLite's online backup. Both are consistent while the service writes.
+On PostgreSQL a backup is a file in `pg_dump`'s custom format, and `pg_restore` reads it. On SQLite it is a
+database file, copied by SQLite's online backup. Both are consistent while the service writes.
 
 Sessions are left out: a restored database must not bring back a session that has ended since, and who reads
 a backup must not be able to use one.
@@ -117,7 +117,7 @@ def server(using: str) -> tuple[str, str]:
 def run(program: str, *arguments: str, password: str = "") -> None:
     """Run one of PostgreSQL's programs; its own words are the message of the error."""
     try:
-        result = subprocess.run(
+        result = subprocess.run(  # noqa: S603 - the arguments are this module's
             [program, *arguments],
             env={**os.environ, "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})},
             stdin=subprocess.DEVNULL,
@@ -129,8 +129,8 @@ def run(program: str, *arguments: str, password: str = "") -> None:
         )
     except FileNotFoundError:
         raise BackupError(
-            f"{program} is not installed. Install PostgreSQL's client programs (on Debian: postgresql-client), "
-            "with the server's major version or a later one."
+            f"{program} is not installed. Install PostgreSQL's client programs (Debian: postgresql-client), "
+            "of the server's major version or a later one."
         ) from None
     if result.returncode:
         # Further lines may quote statements and rows.
