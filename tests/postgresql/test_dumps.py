@@ -8,11 +8,14 @@ from tempfile import TemporaryDirectory
 from unittest import skipUnless
 from unittest.mock import patch
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import override_settings
+from psycopg.sql import SQL, Composed, Identifier
 
+from accounts.models import User
 from ops.models import Backup
+from tests.databases import database_name
 from tests.ops.backups import BackupTestCase
 from tests.postgresql.cluster import BINARIES, Cluster
 
@@ -81,28 +84,35 @@ class ProgramTests(BackupTestCase):
 
     def test_a_restore_that_fails_at_its_end_restores_nothing(self) -> None:
         with connections["full"].cursor() as cursor:
-            cursor.execute("ALTER TABLE accounts_apikey ADD CHECK (name = 'default') NOT VALID")
-            cursor.execute("ALTER TABLE accounts_apikey DISABLE TRIGGER ALL")
-            cursor.execute("CREATE FUNCTION broken() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-            cursor.execute("CREATE VIEW last AS SELECT broken()")
+            cursor.execute("SET session_replication_role = replica")  # which checks no foreign key
+            cursor.execute("UPDATE accounts_apikey SET user_id = 77")
         self.command("backup", "full")
         Backup.objects.all().delete()
-        with connections["empty"].cursor() as cursor:
-            cursor.execute("CREATE FUNCTION broken() RETURNS int LANGUAGE sql AS 'SELECT 2'")
-        self.assert_refused("restore", "empty", "already exists")
+        with self.assertRaises(CommandError) as caught:
+            self.command("restore", "empty")
+        self.assertIn("violates foreign key constraint", str(caught.exception))
+        self.assertNotIn("77", str(caught.exception))  # PostgreSQL's detail quotes from the row
+        self.assert_refused("restore", "empty", "violates foreign key constraint")
 
     def test_roles_of_the_old_server_are_not_needed(self) -> None:
-        with connections["full"].cursor() as cursor:
-            cursor.execute("CREATE ROLE goatfish_of_old")
-            try:
-                cursor.execute("ALTER TABLE accounts_user OWNER TO goatfish_of_old")
-                cursor.execute("GRANT SELECT ON accounts_apikey TO goatfish_of_old")
-                self.command("backup", "full")
-            finally:
-                cursor.execute("REASSIGN OWNED BY goatfish_of_old TO CURRENT_USER")
-                cursor.execute("DROP OWNED BY goatfish_of_old")
-                cursor.execute("DROP ROLE goatfish_of_old")
+        role = Identifier(database_name("role"))
+        for statement in (
+            "CREATE ROLE {}",
+            "ALTER TABLE accounts_user OWNER TO {}",
+            "GRANT ALL ON axes_accesslog TO {}",
+        ):
+            self.execute(SQL(statement).format(role))
+        try:
+            self.command("backup", "full")
+        finally:
+            for statement in ("REASSIGN OWNED BY {} TO CURRENT_USER", "DROP OWNED BY {}", "DROP ROLE {}"):
+                self.execute(SQL(statement).format(role))
         self.command("restore", "empty")
+        self.assertTrue(User.objects.using("empty").exists())
+
+    def execute(self, statement: Composed) -> None:
+        with connections["full"].cursor() as cursor:
+            cursor.execute(statement)
 
     @override_settings(PGBOUNCER=True)
     def test_pgbouncer_is_refused(self) -> None:
