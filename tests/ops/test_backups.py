@@ -16,6 +16,7 @@ from django.db import connection, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
 from accounts.models import User
+from ops.backups import new_file
 from ops.models import Backup
 from simulations.models import Simulation
 from tests.base import VALID
@@ -139,6 +140,12 @@ class RefusalTests(BackupTestCase):
         self.assert_refused("backup", "full", "already exists and is not overwritten")
         self.assertEqual(self.file.read_text(), "mine")
 
+    def test_backup_never_overwrites_a_file_that_appears_meanwhile(self) -> None:
+        with self.assertRaises(FileExistsError), new_file(self.file):
+            self.file.write_text("mine")
+        self.assertEqual(self.file.read_text(), "mine")
+        self.assertEqual(list(self.file.parent.iterdir()), [self.file])
+
     def test_backup_refuses_a_database_without_tables(self) -> None:
         self.assert_refused("backup", "empty", "The database is empty")
 
@@ -209,3 +216,21 @@ class RefusalTests(BackupTestCase):
         )
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
         self.assertEqual(list(self.file.parent.iterdir()), [])
+
+
+if settings.ON_SQLITE:  # tests/postgresql/test_dumps.py has PostgreSQL's
+
+    class FileTests(BackupTestCase):
+        def test_a_backup_of_a_damaged_database_is_not_kept(self) -> None:
+            with connections["full"].cursor() as cursor:
+                cursor.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'simulations_simulation'")
+                page = cursor.fetchone()[0]
+            connections["full"].close()
+            with (self.folder / "full.sqlite3").open("r+b") as file:
+                file.seek((page - 1) * 4096)
+                file.write(bytes(4096))
+            self.assert_refused("backup", "full", "The backup is damaged: ")
+
+        def test_a_backup_needs_no_other_file(self) -> None:
+            self.command("backup", "full")
+            self.assertEqual(self.file.read_bytes()[18:20], b"\1\1")  # not in WAL mode
