@@ -86,20 +86,20 @@ def new_file(path: Path) -> Iterator[Path]:
 
 def dump_postgresql(draft: Path, using: str) -> None:
     """Run `pg_dump`, then decompress all of the file."""
-    url, password = server(using)
-    # Who restores it owns the tables, whatever the roles of the old server are called.
-    options = ("--format=custom", "--no-owner", "--no-privileges", f"--exclude-table-data=*.{SESSIONS}")
-    run("pg_dump", *options, f"--file={draft.absolute()}", url, password=password)
+    database, password = server(using)
+    options = ("--format=custom", f"--exclude-table-data=*.{SESSIONS}")
+    run("pg_dump", *options, f"--file={draft.absolute()}", database, password=password)
     run("pg_restore", f"--file={os.devnull}", str(draft.absolute()))  # --list would read the beginning alone
 
 
 def load_postgresql(path: Path, using: str) -> None:
     """Run `pg_restore` in one transaction."""
-    url, password = server(using)
+    database, password = server(using)
+    # The tables belong to the user who restores them, whatever roles the old server had.
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-    run("pg_restore", *options, url, str(path.absolute()), password=password)
+    run("pg_restore", *options, database, str(path.absolute()), password=password)
     with connections[using].cursor() as cursor:
-        cursor.execute("ANALYZE")  # until then, the planner knows nothing of the tables
+        cursor.execute("ANALYZE")  # the dump has no statistics for the planner
 
 
 def server(using: str) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def server(using: str) -> tuple[str, str]:
         raise BackupError("PgBouncer cannot be used: set DATABASE_URL to PostgreSQL, and PGBOUNCER=false.")
     connections[using].close()  # it would be idle for as long as the program runs
     parameters = connections[using].get_connection_params()
-    # libpq marks secrets with an asterisk; other parameters are of Django and psycopg.
+    # libpq marks secrets with an asterisk. What it does not know belongs to Django and psycopg.
     public = {option.keyword.decode() for option in Conninfo.get_defaults() if option.dispchar != b"*"}
     dsn = make_conninfo(**{name: parameters[name] for name in public & parameters.keys()})
     return f"--dbname={dsn}", parameters.get("password", "")
