@@ -50,11 +50,6 @@ def if_match(request: HttpRequest) -> IfMatch | None:
     return IfMatch(tags)
 
 
-def at_version(version: str) -> IfMatch:
-    """Return what a form demands that carries the version it was made from; garbage is no version's tag."""
-    return IfMatch(frozenset({f'"{version}"'}))
-
-
 def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
     """Tell whether the client has this version already; a value that cannot be read is passed over."""
     header = request.META.get("HTTP_IF_NONE_MATCH")
@@ -73,3 +68,8 @@ def _read(header: str) -> frozenset[str] | None:
     if not _TAGS.fullmatch(header):
         return None
     return frozenset(re.findall(_TAG, header))
+
+
+def at_version(version: str) -> IfMatch:
+    """Return what a form demands that carries the version it was made from; garbage is no version's tag."""
+    return IfMatch(frozenset({f'"{version}"'}))

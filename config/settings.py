@@ -133,16 +133,17 @@ MIDDLEWARE = [
     "ops.health.HealthMiddleware",
     *(["ops.metrics.middleware.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",
-    "api.middleware.ApiMiddleware",  # what follows is for pages alone
+    "api.middleware.ApiMiddleware",
     "ops.security_headers.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
+    # Django's own and that of axes, skipped under /api.
+    "ops.page_middleware.SessionMiddleware",
+    "ops.page_middleware.CommonMiddleware",
+    "ops.page_middleware.CsrfViewMiddleware",
+    "ops.page_middleware.AuthenticationMiddleware",
+    "ops.page_middleware.MessageMiddleware",
+    "ops.page_middleware.XFrameOptionsMiddleware",
+    "ops.page_middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

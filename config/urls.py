@@ -7,6 +7,11 @@ from django.views.generic import RedirectView, TemplateView
 from api.problems.views import problem_page, problem_pages
 from config.api import api
 
+handler400 = "api.problems.views.bad_request"
+handler403 = "api.problems.views.permission_denied"
+handler404 = "api.problems.views.not_found"
+handler500 = "api.problems.views.server_error"
+
 urlpatterns = [
     path("api/", api.urls),  # first, because addresses are compared in this order
     path("", TemplateView.as_view(template_name="home.html"), name="home"),

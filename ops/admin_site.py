@@ -22,3 +22,4 @@ class AdminConfig(StockAdminConfig):
     """Django's own app, with this site."""
 
     default_site = "ops.admin_site.GoatfishAdminSite"
+    verbose_name = "Audit log"

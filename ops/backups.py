@@ -164,6 +164,11 @@ def check_sqlite(path: Path, using: str) -> None:
     with connections[using].cursor() as cursor:
         try:
             cursor.execute("ATTACH %s AS checked", [read_only(path)])
+            cursor.execute(
+                "SELECT page_count * page_size FROM pragma_page_count('checked'), pragma_page_size('checked')"
+            )
+            if cursor.fetchone()[0] != path.stat().st_size:  # SQLite reads zeros past the end of a file
+                raise DatabaseError("it was cut short")
             cursor.execute("PRAGMA checked.integrity_check(1)")
             result = cursor.fetchone()[0]
         except DatabaseError as error:

@@ -32,12 +32,20 @@ def storable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def is_unexplained(record: logging.LogRecord) -> bool:
+    """Whether Django's line about a response says something new: the cause of a 503 has been logged."""
+    return getattr(record, "status_code", None) != 503
+
+
 def logging_as(form: str) -> dict[str, Any]:
     """Return Django's LOGGING, in the form that LOG_FORMAT names."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "ops.request_ids.RequestIDFilter"}},
+        "filters": {
+            "request_id": {"()": "ops.request_ids.RequestIDFilter"},
+            "cause": {"()": "django.utils.log.CallbackFilter", "callback": is_unexplained},
+        },
         "formatters": {
             "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
             "json": {"()": "ops.logs.JSONFormatter"},
@@ -49,6 +57,9 @@ def logging_as(form: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "axes": {"level": "WARNING"},
-            "django.request": {"level": "ERROR"},  # a client's 4xx is in the access log, not worth a warning
+            "django.request": {
+                "level": "ERROR",
+                "filters": ["cause"],
+            },  # a client's 4xx is in the access log, not worth a warning
         },
     }

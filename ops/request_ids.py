@@ -14,6 +14,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+current_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 class RequestIDMiddleware:
@@ -29,17 +30,18 @@ class RequestIDMiddleware:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request.request_id = request_id  # type: ignore[attr-defined]
-        token = current_request_id.set(request_id)
+        id_token, request_token = current_request_id.set(request_id), current_request.set(request)
         try:
             response = self.get_response(request)
         finally:
-            current_request_id.reset(token)
+            current_request_id.reset(id_token)
+            current_request.reset(request_token)
         response["X-Request-ID"] = request_id
         match, caller = request.resolver_match, getattr(request, "auth", None)
         request.META["goatfish.log"] = {
             "request_id": request_id,
             "route": f"/{match.route}" if match else None,
-            "key": caller.prefix if caller else None,
+            "key": getattr(caller, "prefix", None),
         }
         return response
 

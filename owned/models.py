@@ -1,17 +1,29 @@
 """What every owned resource is made of."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router, transaction
+from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.ids import ID_LENGTH, random_id
 from owned.querysets import OwnedManager
+from owned.replicas import note_write
+from owned.validation import attributes, check_values, checked, owned_keys
+from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
+
+__all__ = ["OwnedModel", "Version", "VersionConflict", "owned_indexes"]
 
 
-class OwnedModel(models.Model):
-    """An object of one user's, with a random id, times, and a version that each change raises by one."""
+class OwnedModel(Stamped):
+    """An object of one user, with a random id, times, and a version that each change raises by one.
+
+    `save()` and `delete()` copy the version that they replace (`owned.versions`), and raise VersionConflict
+    if it is not the version that was loaded. Everything else is Django's own.
+    """
 
     id = models.CharField(
         primary_key=True, max_length=ID_LENGTH, default=random_id, editable=False, verbose_name="ID"
@@ -25,7 +37,11 @@ class OwnedModel(models.Model):
     objects: ClassVar[OwnedManager[Self]] = OwnedManager()
 
     label: ClassVar[str] = "id"
-    """The field that tells a row to people, in the admin and its log."""
+    """The field that names a row to people, in the admin and its history."""
+
+    _loaded: dict[str, Any] = {}
+    """The columns that `save` compares, as they were when this instance was loaded or saved."""
+    _expected: dict[str, Any] = {}
 
     class Meta:
         abstract = True
@@ -33,22 +49,148 @@ class OwnedModel(models.Model):
     def __str__(self) -> str:
         return str(getattr(self, self.label))
 
-    def save(self, *args: Any, update_fields: Any = None, **kwargs: Any) -> None:
-        """Write the row; a change raises the version and the time of the last change."""
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        row = super().from_db(*args, **kwargs)
+        row._remember()
+        return row
+
+    def refresh_from_db(self, using: Any = None, fields: Any = None, **kwargs: Any) -> None:
+        super().refresh_from_db(using, fields, **kwargs)
+        self._remember(fields)
+
+    def change(self, **values: Any) -> Self:
+        """Set fields and save; without values, nothing is written."""
+        if values:
+            for name, value in attributes(type(self), values).items():
+                setattr(self, name, value)
+            self.save()
+        return self
+
+    def save(  # type: ignore[override]  # without the positional arguments, which Django deprecates
+        self,
+        *,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Write the row. Raises VersionConflict, DoesNotExist, ValidationError and IntegrityError."""
+        fields = None if update_fields is None else {*update_fields}
+        if fields == set():
+            return
+        using = using or router.db_for_write(type(self), instance=self)
+        self._check(using)
+        is_new = self._loaded.get("id") != self.pk and not (force_update or fields)
+        if force_insert or is_new:
+            self._insert(using, force_insert)
+        else:
+            self._replace(using, fields)
+        self._remember()
+        note_write(using, self.owner_id)
+
+    def _insert(self, using: str, force_insert: Any) -> None:
+        if self._loaded and not force_insert:  # a copy of another row
+            self.version = 1
         if self._state.adding:
             self.updated_at = self.created_at
-        else:
-            self.version += 1
-            self.updated_at = timezone.now()
-            if update_fields is not None:
-                update_fields = {*update_fields, "version", "updated_at"}
-        super().save(*args, update_fields=update_fields, **kwargs)
+        vars(self).update(stamps())
+        super().save(force_insert=force_insert, using=using)
+        self._refresh_computed(using, generated=False)
+
+    def _replace(self, using: str, fields: set[str] | None) -> None:
+        owner, version = self._at("owner_id"), self._at("version")
+        news = {**stamps(), "version": version + 1, "updated_at": timezone.now()}
+        olds = {name: vars(self)[name] for name in news if name in vars(self)}
+        with transaction.atomic(using=using, savepoint=False):
+            found = keep_one(type(self), using, owner=owner, id=self.pk, version=version)
+            if found:
+                self._expected = {"owner_id": owner, "version": version}
+                vars(self).update(news)
+                try:
+                    changing = fields and fields | news.keys()
+                    super().save(force_update=True, using=using, update_fields=changing)
+                    self._refresh_computed(using, generated=True)
+                except BaseException:
+                    vars(self).update(olds)
+                    raise
+                finally:
+                    self._expected = {}
+        if not found:  # nothing was written, so a transaction around this one may go on
+            raise VersionConflict if self._is_stored(using) else self.DoesNotExist
+        if owner != self.owner_id:
+            note_write(using, owner)
+
+    def _do_update(self, base_qs: Any, *args: Any) -> bool:
+        """Name in Django's UPDATE the version that it replaces."""
+        return super()._do_update(base_qs.filter(**self._expected), *args)  # type: ignore[misc, no-any-return]
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: FBT001, FBT002 (Django's form)
+        """Delete the row. Raises VersionConflict."""
+        using = using or router.db_for_write(type(self), instance=self)
+        owner, version = self._at("owner_id"), self._at("version")
+        row = models.QuerySet(type(self), using=using).filter(owner_id=owner, pk=self.pk, version=version)
+        with transaction.atomic(using=using, savepoint=False):
+            if keep_deleted(row) or not self._is_stored(using):
+                note_write(using, owner)
+                if any(signal.has_listeners(type(self)) for signal in (pre_delete, post_delete)):
+                    return super().delete(using, keep_parents)
+                deleted = models.QuerySet.delete(row)  # names the owner, as each statement does
+                self.pk = None
+                return deleted
+        raise VersionConflict
+
+    delete.alters_data = save.alters_data = True  # type: ignore[attr-defined]
+
+    def _remember(self, fields: Iterable[str] | None = None) -> None:
+        """Note what the database holds of the columns that `save` compares."""
+        names = _compared(type(self))
+        if fields is not None:
+            read = {*fields}
+            names = tuple(name for name in names if {name, name.removesuffix("_id")} & read)
+        self._loaded = {**self._loaded, **{name: vars(self)[name] for name in names if name in vars(self)}}
+
+    def _at(self, name: str) -> Any:
+        """Return the value of a column when the row was loaded; a deferred one is loaded now."""
+        value = getattr(self, name)
+        return self._loaded.get(name, value)
+
+    def _is_stored(self, using: str) -> bool:
+        rows = models.QuerySet(type(self), using=using)
+        return rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists()
+
+    def _check(self, using: str) -> None:
+        """Check the values that are new. Raises ValidationError."""
+        if names := checked(type(self)):
+            old = self._loaded if self._at("owner_id") == self.owner_id else {}
+            given = {name: vars(self)[name] for name in names if name in vars(self)}
+            new = {name: [value] for name, value in given.items() if name not in old or old[name] != value}
+            check_values(type(self), using, self.owner_id, new)
+
+    def _refresh_computed(self, using: str, *, generated: bool) -> None:
+        """Read what the database computed, in place of the expressions that it was computed from."""
+        values = vars(self)
+        computed = [
+            field.attname
+            for field in self._meta.concrete_fields
+            if field.attname in values
+            and ((generated and field.generated) or hasattr(values[field.attname], "resolve_expression"))
+        ]
+        if computed:
+            self.refresh_from_db(using, computed)
+
+
+@cache
+def _compared(model: type[models.Model]) -> tuple[str, ...]:
+    return "id", "owner_id", "version", *(key.attname for key in owned_keys(model))
 
 
 def owned_indexes(*sort_keys: str) -> list[models.Index]:
-    """Return the indexes of the admin, and of one owner's list sorted by a time or one of the keys."""
+    """Return the indexes of one owner's list, sorted by a time or one of the keys, and of the admin."""
     keys = ("created_at", "updated_at", *sort_keys)
     return [
         *(models.Index(fields=["owner", key, "id"], name=f"%(class)s_{key}") for key in keys),
         models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
+        models.Index(fields=["changed_request"], name="%(class)s_request"),
+        models.Index(fields=["changed_by", "updated_at"], name="%(class)s_user"),
     ]

@@ -1,198 +1,217 @@
-"""What one user owns of a model: all that the API can see or change of it."""
+"""The querysets of owned resources: Django's own, which also keep versions and know whose rows they are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from functools import cache
+from typing import Any, Self, TypeVar
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION
-from django.db import models, router, transaction
-from django.db.models import F
+from django.conf import settings
+from django.db import NotSupportedError, connections, models, router, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
-from pydantic import BaseModel
 
-from api.preconditions import IfMatch
-from api.requests import Caller
-from owned.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
-from owned.history import Recorded, entry, record, record_many, sentence
-from owned.ids import ID_PATTERN, random_id
+from owned.compiled import Compiled, Parameter
+from owned.copying import copy_in
+from owned.ids import ID_PATTERN
 from owned.replicas import alias_for, note_write
+from owned.validation import attributes, check_values, checked, owned_keys
+from owned.versions import keep, keep_deleted, kept, stamps
 
-if TYPE_CHECKING:
-    from owned.models import OwnedModel
-
-ModelT = TypeVar("ModelT", bound="OwnedModel")
-
-
-def owned(model: type[ModelT], owner: Any) -> models.QuerySet[ModelT]:
-    """Keep what the owner has; the rest does not exist for them. Ownership is decided here, and only here."""
-    rows: models.QuerySet[Any] = model._default_manager.filter(owner_id=owner)
-    return rows
+ModelT = TypeVar("ModelT", bound=models.Model)
 
 
-class Owned(Generic[ModelT]):
-    """The rows of a model that one user owns; each write is noted in the admin's log, with the key."""
+class OwnedQuerySet(QuerySet[ModelT]):
+    """Rows of owned objects. Ownership is decided in `for_owner`, and only there."""
 
-    def __init__(self, model: type[ModelT], owner: int, key: str = "") -> None:
-        self.model = model
-        self.owner = owner
-        self.key = key
+    owner_id: Any = None
+    """Whose rows these are. As `compiled`, it is set straight on the result of `for_owner` alone."""
+    compiled = False
+    """Whether these are all rows of the owner, so that a compiled query may read them."""
 
-    @cached_property
-    def reads_from(self) -> str:
-        """The database that lists, exports and pages read: a standby where one is up to date."""
-        return alias_for(self.model, self.owner)
+    def for_owner(self, owner: Any) -> Self:
+        """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
+        owner_id = owner.owner_id if hasattr(owner, "owner_id") else owner.pk
+        rows = self.filter(owner_id=owner_id)
+        rows.owner_id = owner_id
+        return rows
 
-    @property
-    def rows(self) -> models.QuerySet[ModelT]:
-        """All of them, to be filtered further and read."""
-        return owned(self.model, self.owner).using(self.reads_from)
+    def from_replica(self) -> Self:
+        """Read from the standby, if there is one that has everything the owner wrote."""
+        if self.owner_id is None:
+            return self
+        rows = self.using(alias_for(self.model, self.owner_id))
+        rows.owner_id, rows.compiled = self.owner_id, self.compiled
+        return rows
 
-    def find(self, id: str) -> ModelT:
-        """Return one row. Raises DoesNotExist, without a query for what cannot be an id."""
-        using = router.db_for_read(self.model)
-        found = select_one(self.model).rows(using, owner=self.owner, id=self.shaped(id))
-        if not found:
-            raise self.model.DoesNotExist
-        return instance(self.model, using, found[0])
+    def get(self, *args: Any, **kwargs: Any) -> ModelT:
+        """Return one row. An id that no object can have costs no query straight on the result of `for_owner`."""
+        id = kwargs.get("pk", kwargs.get("id"))
+        if self.owner_id is None or args or len(kwargs) != 1 or not isinstance(id, str):
+            return super().get(*args, **kwargs)
+        return self._get(id, self.db, lock=False)
 
-    def add(self, values: Mapping[str, Any]) -> ModelT:
-        """Make a row and return it. Raises IntegrityError where it would break a constraint."""
+    def get_for_update(self, id: str) -> ModelT:
+        """Return one row, locked until the end of the caller's transaction. Raises DoesNotExist."""
         using = router.db_for_write(self.model)
-        row = self.model(owner_id=self.owner, **values)
-        row.updated_at = row.created_at
-        columns = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-        recorded_insert(self.model).run(using, self.entry(using, row.pk, ADDITION), columns)
-        note_write(using, self.owner)
-        row._state.adding, row._state.db = False, using
-        return row
+        if not connections[using].in_atomic_block:
+            return self.select_for_update().get(pk=id)  # Django's error
+        return self._get(id, using, lock=True)
 
-    def add_all(self, items: Sequence[BaseModel]) -> list[str]:
-        """Make a row of each item, all or none, and return their ids in order. Raises IntegrityError.
-
-        Each is a microsecond older than the one before, so that what shows the newest first, as lists and
-        exports do, shows them in the order of the items.
-        """
-        using = router.db_for_write(self.model)
-        now = timezone.now()
-        times = [now - timedelta(microseconds=place) for place in range(len(items))]
-        given: dict[str, list[Any]] = {
-            "id": [random_id() for _ in items],
-            "owner_id": [self.owner] * len(items),
-            "created_at": times,
-            "updated_at": times,
-            **{name: [getattr(item, name) for item in items] for name in type(items[0]).model_fields},
-        }
-        fields = self.model._meta.concrete_fields
-        columns = [given.get(f.attname) or [f.get_default() for _ in items] for f in fields]
-        with transaction.atomic(using=using):
-            insert_one(self.model).many(using, columns)
-            record_many(using, self.owner, self.key, self.model(), len(items))
-            note_write(using, self.owner)
-        return given["id"]
-
-    def change(self, id: str, values: Mapping[str, Any], if_match: IfMatch | None = None) -> ModelT:
-        """Set fields of one row and return it; without values it stays untouched, its version too.
-
-        Raises DoesNotExist, a 412 problem, and IntegrityError where the result would break a constraint.
-        """
-        if not values:
-            return self.checked(id, if_match)
-        using = router.db_for_write(self.model)
-        sent = {"owner": self.owner, "id": self.shaped(id), "updated_at": timezone.now(), **values}
-        if if_match is not None:
-            sent["version"] = self.checked(id, if_match).version
-        # The version is compared and raised in one statement: of two who saw the same one, one alone does it.
-        update = recorded_update(self.model, tuple(values), if_match is not None)
-        rows = update.run(using, self.entry(using, id, CHANGE, values), sent)
-        if rows:
-            note_write(using, self.owner)
-            return instance(self.model, using, rows[0])
-        self.checked(id, if_match)  # it is gone, or was changed just now
-        return self.change(id, values, if_match)  # to a version that is named too
-
-    def remove(self, id: str, if_match: IfMatch | None = None) -> ModelT:
-        """Delete one row and return it as it was. Raises DoesNotExist and a 412 problem."""
-        using = router.db_for_write(self.model)
-        with transaction.atomic(using=using):
-            mine = owned(self.model, self.owner).using(using)
-            row = mine.select_for_update().get(pk=self.shaped(id))
-            if if_match is not None:
-                if_match.check(row.version)
-            mine.filter(pk=id).delete()
-            record(using, self.owner, self.key, row, DELETION)
-            note_write(using, self.owner)
-        return row
-
-    def entry(self, using: str, id: str, action: int, fields: Iterable[str] = ()) -> dict[str, Any]:
-        """Return what the admin's log keeps of a write."""
-        return entry(using, self.owner, self.model, id, sentence(action, self.key, fields), action)
-
-    def shaped(self, id: str) -> str:
-        """Return what may be an id. Raises DoesNotExist for the rest, which no database needs to see."""
+    def _get(self, id: str, using: str, *, lock: bool) -> ModelT:
+        model: Any = self.model
         if not ID_PATTERN.fullmatch(id):
-            raise self.model.DoesNotExist
-        return id
+            raise model.DoesNotExist
+        if not self.compiled:
+            return QuerySet.get(self.select_for_update() if lock else self, pk=id)
+        rows = select_one(model, lock=lock).rows(using, owner=self.owner_id, id=id)
+        if not rows:
+            raise model.DoesNotExist
+        found: ModelT = model.from_db(using, columns_of(model), rows[0])
+        return found
 
-    def checked(self, id: str, if_match: IfMatch | None) -> ModelT:
-        """Return one row at a version that the client named. Raises DoesNotExist and a 412 problem."""
-        row = self.find(id)
-        if if_match is not None:
-            if_match.check(row.version)
-        return row
+    def create(self, **values: Any) -> ModelT:
+        """Create a row. Straight on the result of `for_owner`, the row gets that owner."""
+        return super().create(**self._owner(), **attributes(self.model, values))
+
+    def create_many(self, items: Iterable[Any]) -> list[str]:
+        """Create a row of each item, all or none; returns their ids in order.
+
+        An item is a mapping, or an object with the fields as attributes. Each row is a microsecond older than
+        the one before, so newest first is their order. Like `bulk_create`, this calls no `save()` and sends
+        no signals. Raises ValidationError and IntegrityError.
+        """
+        self._for_write = True
+        now, stamped, rows = timezone.now(), stamps(), []
+        for place, item in enumerate(items):
+            time = now - timedelta(microseconds=place)
+            values = item if isinstance(item, Mapping) else own_fields(self.model, item)
+            given = {"created_at": time, "updated_at": time, **stamped, **attributes(self.model, values)}
+            rows.append(self.model(**self._owner(), **given))
+        self._insert_many(rows, lambda: copy_in(self.db, rows) or QuerySet.bulk_create(self, rows))
+        return [row.pk for row in rows]
+
+    def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+        """Create rows as Django does."""
+        if kwargs.get("update_conflicts"):
+            raise NotSupportedError("update_conflicts would replace versions without keeping them.")
+        self._for_write = True
+        rows, stamped = list(objs), stamps()
+        for row in rows:
+            vars(row).update(stamped)
+        self._insert_many(rows, lambda: super(OwnedQuerySet, self).bulk_create(rows, *args, **kwargs))
+        return rows
+
+    def _insert_many(self, rows: list[Any], insert: Any) -> None:
+        for owner in {row.owner_id for row in rows} if owned_keys(self.model) else {None}:
+            theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
+            names = checked(self.model)
+            check_values(self.model, self.db, owner, {n: [row.get(n) for row in theirs] for n in names})
+        with transaction.atomic(using=self.db, savepoint=False):
+            if rows:
+                insert()
+            for owner in {row.owner_id for row in rows}:
+                note_write(self.db, owner)
+
+    def update(self, **values: Any) -> int:
+        """Set fields of all rows, and keep the versions that this replaces. Raises ValidationError."""
+        self._for_write = True
+        if not values:
+            return super().update()
+        columns = {name: [pk_of(value)] for name, value in attributes(self.model, values).items()}
+        names = {key.attname for key in owned_keys(self.model)} & columns.keys()
+        for owner in self._owners() if names else {None}:
+            check_values(self.model, self.db, owner, columns)
+        news = {"updated_at": timezone.now(), **values, **stamps(), "version": F("version") + 1}
+        with transaction.atomic(using=self.db, savepoint=False):
+            keep(self._plain())
+            self._note_writes()
+            return QuerySet.update(kept(self), **news)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete all rows, and keep their versions."""
+        self._for_write = True
+        with transaction.atomic(using=self.db, savepoint=False):
+            keep_deleted(self._plain())
+            self._note_writes()
+            return QuerySet.delete(kept(self))
+
+    delete.alters_data = update.alters_data = create_many.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def _owner(self) -> dict[str, Any]:
+        return {} if self.owner_id is None else {"owner_id": self.owner_id}
+
+    def _plain(self) -> "QuerySet[Any]":
+        """Return the same rows, without what can not be locked: joins, groups and the like."""
+        return QuerySet(self.model, using=self.db).filter(pk__in=self.order_by().values("pk"))
+
+    def _owners(self) -> set[Any]:
+        return set(self.order_by().values_list("owner_id", flat=True).distinct())
+
+    def _note_writes(self) -> None:
+        if settings.REPLICA_URL:
+            for owner in self._owners():
+                note_write(self.db, owner)
 
 
-class OwnedManager(models.Manager[ModelT]):
+class OwnedManager(models.Manager.from_queryset(OwnedQuerySet)[ModelT]):  # type: ignore[misc]
     """The manager of an owned model."""
 
-    def owned_by(self, caller: Caller) -> Owned[ModelT]:
-        """Return what the caller owns."""
-        return Owned(self.model, caller.owner_id, caller.prefix)
-
-
-def instance(model: type[ModelT], using: str, row: Any) -> ModelT:
-    """Make an instance of all columns in their order."""
-    return model.from_db(using, [field.attname for field in model._meta.concrete_fields], row)
+    def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
+        """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
+        rows: OwnedQuerySet[ModelT] = super().for_owner(owner)
+        rows.compiled = is_stock(type(self))
+        return rows
 
 
 @cache
-def select_one(model: "type[OwnedModel]") -> Compiled:
+def is_stock(manager: type[OwnedManager[Any]]) -> bool:
+    """Return whether a manager selects rows as OwnedManager does, so that its queries may be compiled."""
+    queryset: Any = manager._queryset_class
+    stock = manager.get_queryset is OwnedManager.get_queryset and manager.for_owner is OwnedManager.for_owner
+    return stock and all(getattr(queryset, n) is getattr(OwnedQuerySet, n) for n in ("filter", "for_owner"))
+
+
+def pk_of(value: Any) -> Any:
+    """Return the key of an object, or the value itself."""
+    return value.pk if isinstance(value, models.Model) else value
+
+
+@cache
+def columns_of(model: type[models.Model]) -> list[str]:
+    """Return the attributes of all columns, in their order."""
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
+    """Return the values of an object's attributes that are named as the fields that a resource adds."""
+    return {name: getattr(item, name) for name in _added(model) if hasattr(item, name)}
+
+
+@cache
+def _added(model: type[models.Model]) -> list[str]:
+    from owned.models import OwnedModel
+
+    shared = {field.name for field in OwnedModel._meta.get_fields()}
+    fields = [
+        field for field in model._meta.concrete_fields if field.name not in shared and not field.generated
+    ]
+    return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
+
+
+@cache
+def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
     """Return the query of one row by its owner and id."""
-    attributes = [field.attname for field in model._meta.concrete_fields]
-    return Compiled(lambda: _one(model).values_list(*attributes))
+    where = {"owner": parameter(model, "owner"), "pk": parameter(model, "id")}
+
+    def build() -> "QuerySet[Any, Any]":
+        rows = QuerySet(model).filter(**where)
+        return (rows.select_for_update() if lock else rows).values_list(*columns_of(model))
+
+    return Compiled(build)
 
 
-@cache
-def insert_one(model: "type[OwnedModel]") -> CompiledInsert:
-    """Return the statement that makes one row."""
-    return CompiledInsert(model)
-
-
-@cache
-def update_one(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> CompiledUpdate:  # noqa: FBT001
-    """Return the statement that sets these fields of one row, if it is at a version where that is asked."""
-    new: dict[str, Any] = {name: parameter(model, name) for name in (*names, "updated_at")}
-    version = {"version": parameter(model, "version")} if versioned else {}
-    return CompiledUpdate(lambda: _one(model).filter(**version), {**new, "version": F("version") + 1})
-
-
-@cache
-def recorded_insert(model: "type[OwnedModel]") -> Recorded:
-    """Return the statement that makes one row, and its entry in the log."""
-    return Recorded(insert_one(model), model, model.label)
-
-
-@cache
-def recorded_update(model: "type[OwnedModel]", names: tuple[str, ...], versioned: bool) -> Recorded:  # noqa: FBT001
-    """Return the statement that sets these fields of one row, and makes its entry in the log."""
-    return Recorded(update_one(model, names, versioned), model, model.label)
-
-
-def _one(model: type[ModelT]) -> models.QuerySet[ModelT]:
-    return owned(model, parameter(model, "owner")).filter(pk=parameter(model, "id"))
-
-
-def parameter(model: "type[OwnedModel]", name: str, called: str = "") -> Parameter:
-    """Return a place for the value of a field, called as the field is or otherwise."""
+def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:
+    """Return a placeholder for a value of a field, called like the field or otherwise."""
     field: Any = model._meta.get_field(name)
     return Parameter(called or name, field)

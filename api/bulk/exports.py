@@ -16,7 +16,7 @@ from api.schemas import OwnedOut
 from api.selections import Selection
 from ops.wrappers import watched
 from owned.compiled import Row
-from owned.querysets import Owned
+from owned.querysets import OwnedQuerySet
 
 ExportFormat = Annotated[Literal["csv", "ndjson"], Query(description="What the stream is written in.")]
 Write = Callable[[Iterator[Sequence[Row]]], Iterator[bytes]]
@@ -26,11 +26,15 @@ CHUNK = 2_000  # rows that are in memory at a time
 
 
 def export(
-    request: HttpRequest, mine: Owned[Any], where: Selection, item: type[OwnedOut], format: ExportFormat
+    request: HttpRequest,
+    mine: OwnedQuerySet[Any],
+    where: Selection,
+    item: type[OwnedOut],
+    format: ExportFormat,
 ) -> StreamingHttpResponse:
     """Answer with all that is selected of `mine`, as one stream."""
     head = request.META["REQUEST_METHOD"] == "HEAD"  # its body would be made, and then dropped
-    return stream(where.of(mine.rows.none() if head else mine.rows), list(item.model_fields), format)
+    return stream(where.of(mine.none() if head else mine.from_replica()), list(item.model_fields), format)
 
 
 def stream(rows: QuerySet[Any], fields: list[str], format: ExportFormat = "csv") -> StreamingHttpResponse:

@@ -3,23 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from owned.admin.exports import ExportingAdmin
-from owned.admin.history import RecordedAdmin
 from owned.admin.lists import CappedPaginator, OwnedChangeList, PageActionForm
 from owned.admin.locks import LockedForm
-from owned.admin.log import LogEntryAdmin
 from owned.models import OwnedModel
 
-admin.site.register(LogEntry, LogEntryAdmin)
 
-
-class OwnedAdmin(ExportingAdmin, RecordedAdmin):
+class OwnedAdmin(ExportingAdmin):
     """The admin of an owned resource, which refuses to write over what others changed meanwhile.
 
     It lists the latest first, by the index on `created_at` and `id`.

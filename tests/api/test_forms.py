@@ -33,7 +33,7 @@ class SchemaFormTests(ApiTestCase):
         form = LaxForm({**VALID, "end_date": "2026-01-01"})
         self.assertTrue(form.is_valid())
         with form.refusals():
-            Simulation.objects.owned_by(self.alice).add(form.read.model_dump())
+            Simulation.objects.for_owner(self.alice).create(**form.read.model_dump())
         self.assertEqual(form.errors, {"end_date": ["must not be before start_date"]})
         self.assertFalse(Simulation.objects.exists())
 
@@ -42,4 +42,4 @@ class SchemaFormTests(ApiTestCase):
         form = LaxForm(VALID)
         self.assertTrue(form.is_valid())
         with self.assertRaises(IntegrityError), form.refusals():
-            Simulation.objects.owned_by(self.alice).add({**form.read.model_dump(), "id": row.pk})
+            Simulation.objects.for_owner(self.alice).create(**form.read.model_dump(), id=row.pk)

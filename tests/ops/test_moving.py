@@ -54,7 +54,7 @@ class MovingTestCase(TransactionTestCase):
         for alias in ("one", "two"):
             add_sqlite(alias, self.folder / f"{alias}.sqlite3")
             self.addCleanup(remove_database, alias)
-            call_command("migrate", database=alias, verbosity=0)
+            call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
         self.addCleanup(ContentType.objects.clear_cache)
 
 

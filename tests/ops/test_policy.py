@@ -81,18 +81,18 @@ class ErrorPageTests(ApiTestCase):
         self.assertEqual(policy(response), POLICY)
 
     def test_an_unknown_address_is_a_page(self) -> None:
-        self.assertPage(self.client.get("/nowhere"), 404, "Not found")
+        self.assertPage(self.client.get("/nowhere"), 404, "Page not found")
 
     def test_a_host_that_is_not_served_is_a_page(self) -> None:
         self.assertPage(self.client.get("/", headers={"Host": "example.org"}), 400, "Bad request")
 
     def test_a_form_without_its_token_is_a_page(self) -> None:
         client = Client(enforce_csrf_checks=True)
-        self.assertPage(client.post("/admin/login/"), 403, "Form not accepted")
+        self.assertPage(client.post("/admin/login/"), 403, "Form expired")
 
     def test_what_is_not_allowed_is_a_page(self) -> None:
         self.client.force_login(User.objects.create(username="dave", is_staff=True))
-        self.assertPage(self.client.get("/admin/accounts/user/"), 403, "Not allowed")
+        self.assertPage(self.client.get("/admin/accounts/user/"), 403, "Access denied")
 
     @override_settings(ROOT_URLCONF="tests.ops.test_policy")
     def test_a_crash_is_a_page_that_needs_no_database(self) -> None:

@@ -78,7 +78,7 @@ class LockTests(AdminTestCase):
         self.row.save()
         response = self.save(1)
         self.assertRefused(response)
-        self.assertContains(response, f"Last changed {self.row.updated_at:%Y-%m-%d %H:%M:%S} UTC")
+        self.assertContains(response, f"Last updated {self.row.updated_at:%Y-%m-%d %H:%M:%S} UTC")
 
     def test_a_stale_form_sent_again_is_refused_again(self) -> None:
         self.change(name="Dry season")

@@ -1,0 +1,158 @@
+"""Versions of owned objects: what a change or a deletion replaces is copied here, inside the database.
+
+Creating an object writes nothing here: the row itself says who made its current version.
+"""
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet
+from django.db import models
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
+from django.utils import timezone
+
+from owned.actors import current_actor
+from owned.compiled import CompiledCopy, Parameter
+from owned.ids import ID_LENGTH
+from owned.states import State
+
+CREATED, CHANGED, DELETED = "created", "changed", "deleted"
+
+
+class VersionConflict(Exception):  # noqa: N818 (not an error of the program)
+    """Someone else changed the object after it was loaded; nothing was written."""
+
+
+class Stamped(models.Model):
+    """Who made a version, in text that stays readable when the user and the key are gone."""
+
+    changed_by = models.CharField(max_length=150, default="", editable=False)
+    changed_key = models.CharField(max_length=16, default="", editable=False)
+    changed_via = models.CharField(max_length=8, default="command", editable=False)
+    changed_request = models.CharField(max_length=128, default="-", editable=False)
+
+    class Meta:
+        abstract = True
+
+
+STAMPS = ("changed_by", "changed_key", "changed_via", "changed_request")
+
+
+def stamps() -> dict[str, str]:
+    """Return the fields that say who is writing now."""
+    return dict(zip(STAMPS, current_actor(), strict=True))
+
+
+class Version(Stamped):
+    """A version of an object that is no longer current."""
+
+    pk = models.CompositePrimaryKey("owner_id", "kind", "object_id", "version")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
+    kind = models.CharField(max_length=100)
+    """The model, as `simulations.simulation`."""
+    object_id = models.CharField(max_length=ID_LENGTH)
+    version = models.PositiveIntegerField()
+    action = models.CharField(max_length=8)
+    at = models.DateTimeField()
+    state = models.JSONField()
+    """The row at this version (see `owned.states`); of a deletion, the row that was deleted."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["object_id", "version"], name="version_object"),
+            models.Index(fields=["changed_request"], name="version_request"),
+            models.Index(fields=["changed_by", "at"], name="version_user"),
+            models.Index(fields=["at"], name="version_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id} version {self.version}"
+
+
+FIELDS = tuple(field for field in Version._meta.local_concrete_fields)
+
+
+def superseded(rows: "QuerySet[Any]") -> "QuerySet[Any, Any]":
+    """Return, column by column, the versions that a change of these rows replaces."""
+    action = Case(When(version=1, then=Value(CREATED)), default=Value(CHANGED), output_field=_text)
+    made = {"action": action, "at": F("updated_at"), **{name: F(name) for name in STAMPS}}
+    return _columns(rows, version=F("version"), **made)
+
+
+def tombstones(rows: "QuerySet[Any]", actor: Any) -> "QuerySet[Any, Any]":
+    """Return, column by column, the versions that say who deletes these rows."""
+    made = {name: Value(value, _text) for name, value in zip(STAMPS, actor, strict=True)}
+    at = Value(timezone.now(), models.DateTimeField())
+    return _columns(rows, version=F("version") + 1, action=Value(DELETED, _text), at=at, **made)
+
+
+_text = models.CharField()
+
+
+def _columns(rows: "QuerySet[Any]", **values: Any) -> "QuerySet[Any, Any]":
+    kind = Value(kind_of(rows.model), _text)
+    known = {"owner": F("owner_id"), "kind": kind, "object_id": F("id"), "state": State(rows.model)}
+    return rows.order_by().values_list(*({**known, **values}[field.name] for field in FIELDS))
+
+
+def kind_of(model: type[models.Model]) -> str:
+    """Return what versions call a model."""
+    return model._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
+
+
+@cache
+def _copy_one(model: type[models.Model]) -> CompiledCopy:
+    """Return the statement that copies one row at one version, and locks the row."""
+    names = {name: Parameter(name, model._meta.get_field(name)) for name in ("owner", "id", "version")}
+    return CompiledCopy(FIELDS, lambda: superseded(QuerySet(model).filter(**names).select_for_update()))
+
+
+def keep_one(model: type[models.Model], using: str, **at: Any) -> bool:
+    """Copy and lock the row of this `owner`, `id` and `version`; return whether there is one."""
+    return bool(_copy_one(model).copy(using, **at))
+
+
+def keep(rows: "QuerySet[Any]") -> int:
+    """Copy and lock these rows, which are about to change, in the caller's transaction."""
+    return _copy(rows, superseded(rows.select_for_update()))
+
+
+def keep_deleted(rows: "QuerySet[Any]") -> int:
+    """Copy and lock these rows, and what goes with them, in the transaction that is about to delete them.
+
+    Returns how many of these rows there are.
+    """
+    number = keep(rows.exclude(_is_copied(rows.model)))  # not again, where objects refer to each other
+    if number:
+        _copy(rows, tombstones(kept(rows), current_actor()))
+        for relation in rows.model._meta.related_objects:
+            if issubclass(relation.related_model, Stamped):
+                _keep_related(rows, relation.field)
+    return number
+
+
+def _keep_related(rows: "QuerySet[Any]", key: Any) -> None:
+    theirs = key.model._default_manager.using(rows.db)
+    referring = QuerySet(key.model, using=rows.db).filter(**{f"{key.name}__in": rows})
+    if key.remote_field.on_delete is models.CASCADE:
+        keep_deleted(referring)
+    elif key.remote_field.on_delete is models.SET_NULL:
+        theirs.filter(pk__in=referring.values("pk")).update(**{key.name: None})
+
+
+def kept(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Return those of the rows that were just copied, without any that came after that."""
+    return rows.filter(_is_copied(rows.model))
+
+
+def _is_copied(model: type[models.Model]) -> Exists:
+    at = {"owner": OuterRef("owner"), "object_id": OuterRef("pk"), "version": OuterRef("version")}
+    return Exists(Version.objects.filter(kind=kind_of(model), **at))
+
+
+def _copy(rows: "QuerySet[Any]", copies: "QuerySet[Any, Any]") -> int:
+    try:
+        return CompiledCopy(FIELDS, lambda: copies).copy(rows.db)
+    except EmptyResultSet:
+        return 0
