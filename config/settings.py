@@ -107,6 +107,7 @@ if REPLICA_URL:
     DATABASES["replica"] = database(REPLICA_URL, LIMITS, pooled=PGBOUNCER, name="REPLICA_URL")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SERIALIZATION_MODULES = {"jsonl": "ops.jsonl"}
 
 # The house
 

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from ops.health import migrations_are_missing
-from ops.models import TakenBackup
+from ops.models import Backup
 
 MOUNTS = Path("/proc/self/mounts")
 SHARED = re.compile(
@@ -141,12 +141,12 @@ def is_looked_after(using: str) -> list[CheckMessage]:
 
 
 def is_backed_up(using: str) -> list[CheckMessage]:
-    """Tell when no backup was taken in the last days, from whichever machine."""
-    last = TakenBackup.objects.using(using).order_by("-taken_at").first()
+    """Warn if no backup was taken in the last week, on any machine."""
+    last = Backup.objects.using(using).order_by("-taken_at").first()
     if last and last.taken_at > timezone.now() - BACKUP_AGE:
         return []
-    said = f"The last backup is of {last.taken_at:%Y-%m-%d}" if last else "No backup was ever taken"
-    hint = "Run manage.py backup FILE each night (docs/backups.md)."
+    said = f"The last backup was taken on {last.taken_at:%Y-%m-%d}" if last else "No backup has been taken"
+    hint = "Run manage.py backup FILE every night (docs/backups.md)."
     return [checks.Warning(f"{said}.", hint=hint, id="ops.W006")]
 
 

@@ -33,6 +33,13 @@ class ContainerTests(SimpleTestCase):
             self.assertTrue((settings.BASE_DIR / name).exists(), name)
             self.assertFalse(name.startswith((".", "var", "tests")), name)
 
+    def test_the_image_has_pg_dump_of_the_servers_major_version(self) -> None:
+        client = re.search(r"postgresql-client-(\d+)", (DEPLOY / "Dockerfile").read_text())
+        server = re.search(r"image: postgres:(\d+)", (DEPLOY / "compose.yaml").read_text())
+        assert client
+        assert server
+        self.assertEqual(client[1], server[1])
+
     def test_every_container_is_sealed(self) -> None:
         services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
         self.assertIn("web", services)

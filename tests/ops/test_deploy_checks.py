@@ -16,7 +16,7 @@ from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
 from ops.checks import clocks_agree, file_system_of, is_local, password_is_secret
-from ops.models import TakenBackup
+from ops.models import Backup
 
 MOUNTS = r"""
 /dev/sda1 / ext4 rw,relatime 0 0
@@ -100,7 +100,7 @@ class DatabaseCheckTests(TestCase):
     def test_tells_when_there_is_no_young_backup(self) -> None:
         self.assertIn("ops.W006", self.found())
         for days, told in ((8, True), (6, False), (9, False)):  # the youngest counts
-            TakenBackup.objects.create(taken_at=timezone.now() - timedelta(days=days), rows=1)
+            Backup.objects.create(taken_at=timezone.now() - timedelta(days=days), size=1)
             self.assertEqual("ops.W006" in self.found(), told)
 
     def test_tells_when_migrations_are_missing(self) -> None:
