@@ -278,16 +278,17 @@ class AuditLogTests(KeyPageTestCase):
             return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
 
         self.assertEqual(
-            logged(self.page, name="new name"), [(str(self.record.pk), CHANGE, "mine Changed name.")]
+            logged(self.page, name="new name"),
+            [(str(self.record.pk), CHANGE, "Changed name. Request: mine.")],
         )
         (made,) = logged(NEW, name="laptop")
         new = ApiKey.objects.get(name="laptop")
-        self.assertEqual(made, (str(new.pk), ADDITION, "mine Added."))
+        self.assertEqual(made, (str(new.pk), ADDITION, "Added. Request: mine."))
         old, made = logged(f"{self.page}rotate/", grace="0")
         newest = ApiKey.objects.order_by("-pk")[0]
-        text = f"mine Changed expires_at, revoked_at. Rotated to: {newest.prefix}."
+        text = f"Changed expires_at, revoked_at. Rotated to: {newest.prefix}. Request: mine."
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
-        self.assertEqual(made, (str(newest.pk), ADDITION, "mine Added."))
+        self.assertEqual(made, (str(newest.pk), ADDITION, "Added. Request: mine."))
         revoke = f"{KEYS}{new.pk}/revoke/"
-        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "mine Changed revoked_at.")])
+        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "Changed revoked_at. Request: mine.")])
         self.assertEqual(logged(revoke), [])  # already revoked

@@ -306,7 +306,8 @@ class ObjectTests(ExampleTestCase):
         self.assertEqual(self.post("/samples", {"name": "x", "place_id": None}).status_code, 201)
 
     def test_an_integer_beyond_its_column_is_invalid_and_nothing_is_stored(self) -> None:
-        for number in (2**31, -(2**31) - 1, 2**63, 2**70):
+        beyond_32_bits = () if connection.vendor == "sqlite" else (2**31, -(2**31) - 1)  # SQLite has 64
+        for number in (*beyond_32_bits, 2**63, 2**70):
             for path, body in (
                 ("/samples", {"name": "x", "number": number}),
                 ("/samples/bulk", {"items": [{"name": "x", "number": number}]}),
