@@ -286,7 +286,7 @@ class AuditLogTests(KeyPageTestCase):
         self.assertEqual(made, (str(new.pk), ADDITION, "Added. Request: mine."))
         old, made = logged(f"{self.page}rotate/", grace="0")
         newest = ApiKey.objects.order_by("-pk")[0]
-        text = f"Changed expires_at, revoked_at. Rotated to: {newest.prefix}. Request: mine."
+        text = f"Rotated to {newest.prefix}. Request: mine."
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
         self.assertEqual(made, (str(newest.pk), ADDITION, "Added. Request: mine."))
         revoke = f"{KEYS}{new.pk}/revoke/"
