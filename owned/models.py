@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.ids import ID_LENGTH, random_id
-from owned.querysets import OwnedManager
+from owned.querysets import OwnedManager, update_one
 from owned.replicas import note_write
 from owned.validation import attributes, check_values, checked, owned_keys
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
@@ -105,7 +105,7 @@ class OwnedModel(Stamped):
         with transaction.atomic(using=using, savepoint=False):
             found = keep_one(type(self), using, owner=owner, id=self.pk, version=version)
             if found:
-                self._expected = {"owner_id": owner, "version": version}
+                self._expected = {"owner": owner, "version": version}
                 vars(self).update(news)
                 try:
                     changing = fields and fields | news.keys()
@@ -121,9 +121,15 @@ class OwnedModel(Stamped):
         if owner != self.owner_id:
             note_write(using, owner)
 
-    def _do_update(self, base_qs: Any, *args: Any) -> bool:
-        """Name in Django's UPDATE the version that it replaces."""
-        return super()._do_update(base_qs.filter(**self._expected), *args)  # type: ignore[misc, no-any-return]
+    def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, *args: Any) -> bool:
+        """Name in Django's UPDATE the version that it replaces; one of plain values is compiled."""
+        is_plain = type(base_qs) is models.QuerySet and not base_qs.query.where
+        if self._expected and is_plain and not any(hasattr(v, "resolve_expression") for _, _, v in values):
+            update = update_one(type(self), tuple(field for field, _, _ in values))
+            news = {f"new {field.attname}": value for field, _, value in values}
+            return bool(update.write(using, id=pk_val, **self._expected, **news))
+        rows = base_qs.filter(**self._expected)
+        return super()._do_update(rows, using, pk_val, values, *args)  # type: ignore[misc, no-any-return]
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: FBT001, FBT002 (Django's form)
         """Delete the row. Raises VersionConflict."""

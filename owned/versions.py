@@ -110,7 +110,7 @@ def _copy_one(model: type[models.Model]) -> CompiledCopy:
 
 def keep_one(model: type[models.Model], using: str, **at: Any) -> bool:
     """Copy and lock the row of this `owner`, `id` and `version`; return whether there is one."""
-    return bool(_copy_one(model).copy(using, **at))
+    return bool(_copy_one(model).write(using, **at))
 
 
 def keep(rows: "QuerySet[Any]") -> int:
@@ -153,6 +153,6 @@ def _is_copied(model: type[models.Model]) -> Exists:
 
 def _copy(rows: "QuerySet[Any]", copies: "QuerySet[Any, Any]") -> int:
     try:
-        return CompiledCopy(FIELDS, lambda: copies).copy(rows.db)
+        return CompiledCopy(FIELDS, lambda: copies).write(rows.db)
     except EmptyResultSet:
         return 0
