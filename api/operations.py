@@ -14,7 +14,7 @@ from ninja.operation import Operation
 from pydantic import BaseModel
 
 from api.bodies import JSON, MEBIBYTE, MERGE_PATCH, BodyReader, parse_json
-from api.bulk.rows import CSV, NDJSON, read_csv_of, read_ndjson
+from api.bulk.rows import read_csv_of, read_ndjson
 from api.idempotency import once
 from api.limits import spend_address, spend_key
 from api.problems.problem import Problem
@@ -23,6 +23,7 @@ from api.queries import check_query
 from api.requests import ApiRequest
 from api.responses import object_answer, schema_answer
 from api.schemas import Bulk, Patch
+from owned.exports import CSV, NDJSON
 from owned.models import OwnedModel
 
 Run = Callable[..., HttpResponseBase]

@@ -144,7 +144,8 @@ def page_query(
     places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
 
     def build() -> QuerySet[Any, Any]:
-        rows = selection.select(QuerySet(model).filter(owner=parameter(model, "owner")), sort, places)
+        mine: QuerySet[Any] = QuerySet(model)
+        rows = selection.select(mine.filter(owner=parameter(model, "owner")), sort, places)
         return select_page(rows, sort, fields, limit, after)
 
     return Compiled(build)

@@ -136,13 +136,16 @@ class Compiled:
 class CompiledWrite(Compiled):
     """A statement that writes `fields` of the queryset's rows."""
 
-    def __init__(self, fields: "Sequence[Field[Any, Any]]", build: Callable[[], "QuerySet[Any, Any]"]) -> None:
+    def __init__(
+        self, fields: "Sequence[Field[Any, Any]]", build: Callable[[], "QuerySet[Any, Any]"]
+    ) -> None:
         super().__init__(build)
         self.fields = fields
 
     def write(self, using: str, /, **values: Any) -> int:
         """Run the statement; returns how many rows it wrote."""
-        return self.plan_for(using).execute(values).rowcount
+        number: int = self.plan_for(using).execute(values).rowcount
+        return number
 
 
 class CompiledUpdate(CompiledWrite):

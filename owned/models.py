@@ -55,8 +55,8 @@ class OwnedModel(Stamped):
         row._remember()
         return row
 
-    def refresh_from_db(self, using: Any = None, fields: Any = None, **kwargs: Any) -> None:
-        super().refresh_from_db(using, fields, **kwargs)
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
         self._remember(fields)
 
     def change(self, **values: Any) -> Self:
@@ -67,7 +67,7 @@ class OwnedModel(Stamped):
             self.save()
         return self
 
-    def save(  # type: ignore[override]  # without the positional arguments, which Django deprecates
+    def save(
         self,
         *,
         force_insert: Any = False,
@@ -121,7 +121,7 @@ class OwnedModel(Stamped):
         if owner != self.owner_id:
             note_write(using, owner)
 
-    def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, *args: Any) -> bool:
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Name in Django's UPDATE the version that it replaces; one of plain values is compiled."""
         is_plain = type(base_qs) is models.QuerySet and not base_qs.query.where
         if self._expected and is_plain and not any(hasattr(v, "resolve_expression") for _, _, v in values):
@@ -129,13 +129,15 @@ class OwnedModel(Stamped):
             news = {f"new {field.attname}": value for field, _, value in values}
             return bool(update.write(using, id=pk_val, **self._expected, **news))
         rows = base_qs.filter(**self._expected)
-        return super()._do_update(rows, using, pk_val, values, *args)  # type: ignore[misc, no-any-return]
+        return super()._do_update(rows, using, pk_val, values, *args)
 
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: FBT001, FBT002 (Django's form)
+    def delete(self, using: Any = None, keep_parents: Any = False) -> tuple[int, dict[str, int]]:  # noqa: FBT002 (Django's form)
         """Delete the row. Raises VersionConflict."""
         using = using or router.db_for_write(type(self), instance=self)
         owner, version = self._at("owner_id"), self._at("version")
-        row = models.QuerySet(type(self), using=using).filter(owner_id=owner, pk=self.pk, version=version)
+        row: Any = models.QuerySet(type(self), using=using).filter(
+            owner_id=owner, pk=self.pk, version=version
+        )
         with transaction.atomic(using=using, savepoint=False):
             if keep_deleted(row) or not self._is_stored(using):
                 note_write(using, owner)
@@ -162,8 +164,8 @@ class OwnedModel(Stamped):
         return self._loaded.get(name, value)
 
     def _is_stored(self, using: str) -> bool:
-        rows = models.QuerySet(type(self), using=using)
-        return rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists()
+        rows: Any = models.QuerySet(type(self), using=using)
+        return bool(rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists())
 
     def _check(self, using: str) -> None:
         """Check the values that are new. Raises ValidationError."""
@@ -197,6 +199,6 @@ def owned_indexes(*sort_keys: str) -> list[models.Index]:
     return [
         *(models.Index(fields=["owner", key, "id"], name=f"%(class)s_{key}") for key in keys),
         models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
-        models.Index(fields=["changed_request"], name="%(class)s_request"),
+        models.Index(fields=["changed_request", "updated_at"], name="%(class)s_request"),
         models.Index(fields=["changed_by", "updated_at"], name="%(class)s_user"),
     ]

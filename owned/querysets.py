@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache, lru_cache
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.conf import settings
 from django.db import NotSupportedError, connections, models, router, transaction
@@ -31,12 +31,12 @@ class OwnedQuerySet(QuerySet[ModelT]):
     def for_owner(self, owner: Any) -> Self:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
         owner_id = owner.owner_id if hasattr(owner, "owner_id") else owner.pk
-        rows = self._chain()
-        # As Django's related managers do: a query that is compiled never needs this filter, which costs 100 µs.
+        rows: Any = self.all()
+        # As in Django's related managers. A compiled query never needs this filter, which costs 100 µs.
         rows._defer_next_filter = True
         rows = rows.filter(owner_id=owner_id)
         rows.owner_id = owner_id
-        return rows
+        return rows  # type: ignore[no-any-return]
 
     def from_replica(self) -> Self:
         """Read from the standby, if there is one that has everything the owner wrote."""
@@ -47,7 +47,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         return rows
 
     def get(self, *args: Any, **kwargs: Any) -> ModelT:
-        """Return one row. An id that no object can have costs no query straight on the result of `for_owner`."""
+        """Return one row; straight on the result of `for_owner`, an impossible id costs no query."""
         id = kwargs.get("pk", kwargs.get("id"))
         if self.owner_id is None or args or len(kwargs) != 1 or not isinstance(id, str):
             return super().get(*args, **kwargs)
@@ -72,9 +72,9 @@ class OwnedQuerySet(QuerySet[ModelT]):
         found: ModelT = model.from_db(using, columns_of(model), rows[0])
         return found
 
-    def create(self, **values: Any) -> ModelT:
+    def create(self, *args: Any, **values: Any) -> ModelT:
         """Create a row. Straight on the result of `for_owner`, the row gets that owner."""
-        return super().create(**self._owner(), **attributes(self.model, values))
+        return super().create(*args, **self._owner(), **attributes(self.model, values))
 
     def create_many(self, items: Iterable[Any]) -> list[str]:
         """Create a row of each item, all or none; returns their ids in order.
@@ -157,22 +157,35 @@ class OwnedQuerySet(QuerySet[ModelT]):
                 note_write(self.db, owner)
 
 
-class OwnedManager(models.Manager.from_queryset(OwnedQuerySet)[ModelT]):  # type: ignore[misc]
+if TYPE_CHECKING:
+
+    class _Manager(models.Manager[ModelT]):
+        def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]: ...
+        def create_many(self, items: Iterable[Any]) -> list[str]: ...
+
+else:
+    _Manager = models.Manager.from_queryset(OwnedQuerySet)
+
+
+class OwnedManager(_Manager[ModelT]):
     """The manager of an owned model."""
 
     def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
-        rows: OwnedQuerySet[ModelT] = super().for_owner(owner)
-        rows.compiled = is_stock(type(self))
+        rows = super().for_owner(owner)
+        rows.compiled = is_stock(cast(Any, type(self)), type(rows))
         return rows
 
 
 @cache
-def is_stock(manager: type[OwnedManager[Any]]) -> bool:
+def is_stock(manager: Any, queryset: Any) -> bool:
     """Return whether a manager selects rows as OwnedManager does, so that its queries may be compiled."""
-    queryset: Any = manager._queryset_class
-    stock = manager.get_queryset is OwnedManager.get_queryset and manager.for_owner is OwnedManager.for_owner
-    return stock and all(getattr(queryset, n) is getattr(OwnedQuerySet, n) for n in ("filter", "for_owner"))
+    return all(
+        getattr(mine, name) is getattr(stock, name)
+        for mine, stock in ((manager, OwnedManager), (queryset, OwnedQuerySet))
+        for name in ("get_queryset", "for_owner", "filter")
+        if hasattr(stock, name)
+    )
 
 
 def pk_of(value: Any) -> Any:

@@ -1,29 +1,21 @@
-"""CSV and NDJSON: reading many objects, and writing any number, so that each reads what the other wrote."""
+"""CSV and NDJSON: reads many objects, as `owned.exports` writes them."""
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from io import StringIO
 from itertools import count, islice
 from typing import Any
 
-import orjson
-
 from api.bodies import parse_json
 from api.problems.problem import Problem, invalid
 from api.schemas import BULK_ROWS, In, Unreadable
-from owned.compiled import Row
-
-CSV = "text/csv"
-NDJSON = "application/x-ndjson"
 
 SERVER_SET = frozenset({"id", "created_at", "updated_at"})
 """Fields of an export that stand in what is read back, and are not looked at."""
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV injection"), but text after a '.
-_RISKY = tuple("=+-@'\t\r")
+# What `owned.exports` put before a cell that a spreadsheet would take for a formula.
 _ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
 
 
@@ -115,53 +107,3 @@ def _typed(cell: str) -> Any:
         return parse_json(cell)
     except Problem:
         return cell
-
-
-def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield the rows of each part as lines of JSON."""
-    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    for rows in parts:
-        yield b"".join(orjson.dumps(dict(zip(fields, row, strict=True)), option=option) for row in rows)
-
-
-def write_csv(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield a header and the rows of each part, safe to open in a spreadsheet."""
-    head = f"{','.join(fields)}\r\n"
-    for rows in parts:
-        # By columns, because all values of one are of a kind, and most kinds need no look at each value.
-        columns = [_cells(column) for column in zip(*rows, strict=True)]
-        lines = "\r\n".join(map(",".join, zip(*columns, strict=True)))
-        yield f"{head}{lines}\r\n".encode()
-        head = ""
-    if head:
-        yield head.encode()
-
-
-def _cells(column: Sequence[Any]) -> Sequence[str]:
-    kind = type(next((value for value in column if value is not None), None))
-    if kind is str and None not in column:
-        text = "\n".join(column)
-        if text.count("\n") < len(column) and not _UNSAFE.search(text):
-            return column
-    elif kind in (date, datetime):
-        texts = orjson.dumps(column, option=orjson.OPT_UTC_Z).decode()[1:-1].replace('"', "").split(",")
-        return texts if None not in column else ["" if text == "null" else text for text in texts]
-    write = _CELLS.get(kind, str)
-    return ["" if value is None else write(value) for value in column]
-
-
-def _text_cell(value: str) -> str:
-    cell = f"'{value}" if value.startswith(_RISKY) else value
-    if not _QUOTED.search(cell):
-        return cell
-    doubled = cell.replace('"', '""')
-    return f'"{doubled}"'
-
-
-# What a cell is quoted for (RFC 4180); and what has several cells, a line each, looked at one by one.
-_QUOTED = re.compile(r'[",\r\n]')
-_UNSAFE = re.compile(r"""[",\r]|(?:^|\n)[=+\-@'\t]""")
-_CELLS: dict[type, Callable[[Any], str]] = {
-    str: _text_cell,
-    bool: lambda value: "true" if value else "false",
-}

@@ -4,7 +4,6 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from api.bodies import JSON
-from api.bulk.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.inputs import ID_EXAMPLE
 from api.openapi import examples
 from api.openapi.components import (
@@ -35,6 +34,7 @@ from api.problems.types import (
     ProblemType,
 )
 from api.schemas import OwnedOut
+from owned.exports import CSV, NDJSON, write_csv, write_ndjson
 
 WRITERS = {CSV: write_csv, NDJSON: write_ndjson}
 

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accounts.keys import is_well_formed, new_key
-from api.bulk.rows import read_csv, read_ndjson, row_numbers, write_csv, write_ndjson
+from api.bulk.rows import read_csv, read_ndjson, row_numbers
 from api.idempotency import read_key
 from api.paging import Cursors
 from api.preconditions import if_match, unchanged
@@ -21,6 +21,7 @@ from api.problems.problem import Problem
 from api.selections import Selection
 from ops.proxies import bare, client_address
 from ops.request_ids import REQUEST_ID
+from owned.exports import write_csv, write_ndjson
 
 FIELDS = ("name", "start_date")
 CLOSER = hypothesis_settings(max_examples=300, deadline=None)
