@@ -13,7 +13,7 @@ from ops.request_ids import current_request_id
 
 def record(user: models.Model, row: models.Model, action: int, text: str) -> None:
     """Log a write, in its transaction."""
-    LogEntry.objects.log_actions(user.pk, [row], action, with_request(text))  # type: ignore[arg-type]
+    LogEntry.objects.log_actions(user.pk, [row], action, with_request(text))
 
 
 def with_request(message: str | list[Any]) -> str:

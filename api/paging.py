@@ -131,7 +131,8 @@ def page_query(
     places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
 
     def build() -> QuerySet[Any, Any]:
-        rows = selection.select(QuerySet(model).filter(owner=parameter(model, "owner")), sort, places)
+        mine: QuerySet[Any] = QuerySet(model)
+        rows = selection.select(mine.filter(owner=parameter(model, "owner")), sort, places)
         return (after(rows, sort, key, last) if further else rows).values_list(*columns)[: limit + 1]
 
     return Compiled(build)

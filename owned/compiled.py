@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, IntegerField, QuerySet
+from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = Sequence[Any]
@@ -29,6 +30,25 @@ class Parameter(Expression):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
         return "%s", (self,)
 
+    def prepare(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return a value to compare a column with, as the driver takes it.
+
+        An integer that the column cannot hold becomes an infinity: the driver would wrap it around.
+        """
+        field: Field[Any, Any] = self.output_field
+        if isinstance(field, IntegerField) and value is not None:
+            low, high = connection.ops.integer_field_range(field.get_internal_type())
+            if not low <= value <= high:
+                return inf if value > high else -inf
+        return field.get_db_prep_value(value, connection)
+
+
+class NewValue(Parameter):
+    """A placeholder for a value to store."""
+
+    def prepare(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        return self.output_field.get_db_prep_save(value, connection)
+
 
 class Plan(NamedTuple):
     """A statement as one connection runs it; the compiler turns what comes back into Python's values."""
@@ -42,24 +62,11 @@ class Plan(NamedTuple):
         """Run the statement with these values of its parameters."""
         connection = self.compiler.connection
         filled = [
-            prepare(p.output_field, values[p.name], connection) if isinstance(p, Parameter) else p
-            for p in self.parameters
+            p.prepare(values[p.name], connection) if isinstance(p, Parameter) else p for p in self.parameters
         ]
         cursor = cursor_of(connection)
         cursor.execute(self.sql, filled)
         return cursor
-
-
-def prepare(field: "Field[Any, Any]", value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return a value to compare a column with. An integer that the column cannot hold becomes an infinity:
-
-    the driver would send it in the width of the column, wrapped around.
-    """
-    if isinstance(field, IntegerField) and value is not None:
-        low, high = connection.ops.integer_field_range(field.get_internal_type())
-        if not low <= value <= high:
-            return inf if value > high else -inf
-    return field.get_db_prep_value(value, connection)
 
 
 _kept = local()
@@ -126,8 +133,8 @@ class Compiled:
         return Plan(sql, list(parameters), compiler, compiler.get_converters(columns))
 
 
-class CompiledCopy(Compiled):
-    """An INSERT of the rows that a SELECT finds, which fills these fields in their order."""
+class CompiledWrite(Compiled):
+    """A statement that writes `fields` of the queryset's rows."""
 
     def __init__(
         self, fields: "Sequence[Field[Any, Any]]", build: Callable[[], "QuerySet[Any, Any]"]
@@ -135,9 +142,25 @@ class CompiledCopy(Compiled):
         super().__init__(build)
         self.fields = fields
 
-    def copy(self, using: str, /, **values: Any) -> int:
-        """Run the statement; returns how many rows it copied."""
-        return self.plan_for(using).execute(values).rowcount
+    def write(self, using: str, /, **values: Any) -> int:
+        """Run the statement; returns how many rows it wrote."""
+        number: int = self.plan_for(using).execute(values).rowcount
+        return number
+
+
+class CompiledUpdate(CompiledWrite):
+    """An UPDATE that sets each field to a value, which is named `new` and the field's attribute."""
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        query: Any = self.build().query.chain(UpdateQuery)
+        query.add_update_fields([(f, None, NewValue(f"new {f.attname}", f)) for f in self.fields])
+        compiler = query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        return Plan(sql, list(parameters), compiler, {})
+
+
+class CompiledCopy(CompiledWrite):
+    """An INSERT of the rows that a SELECT finds, whose columns are the fields."""
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         plan, quote = super().plan(connection), connection.ops.quote_name

@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.ids import ID_LENGTH, random_id
-from owned.querysets import OwnedManager
+from owned.querysets import OwnedManager, update_one
 from owned.replicas import note_write
 from owned.validation import attributes, check_values, checked, owned_keys
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
@@ -55,8 +55,8 @@ class OwnedModel(Stamped):
         row._remember()
         return row
 
-    def refresh_from_db(self, using: Any = None, fields: Any = None, **kwargs: Any) -> None:
-        super().refresh_from_db(using, fields, **kwargs)
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
         self._remember(fields)
 
     def change(self, **values: Any) -> Self:
@@ -67,7 +67,7 @@ class OwnedModel(Stamped):
             self.save()
         return self
 
-    def save(  # type: ignore[override]  # without the positional arguments, which Django deprecates
+    def save(
         self,
         *,
         force_insert: Any = False,
@@ -105,7 +105,7 @@ class OwnedModel(Stamped):
         with transaction.atomic(using=using, savepoint=False):
             found = keep_one(type(self), using, owner=owner, id=self.pk, version=version)
             if found:
-                self._expected = {"owner_id": owner, "version": version}
+                self._expected = {"owner": owner, "version": version}
                 vars(self).update(news)
                 try:
                     changing = fields and fields | news.keys()
@@ -121,15 +121,23 @@ class OwnedModel(Stamped):
         if owner != self.owner_id:
             note_write(using, owner)
 
-    def _do_update(self, base_qs: Any, *args: Any) -> bool:
-        """Name in Django's UPDATE the version that it replaces."""
-        return super()._do_update(base_qs.filter(**self._expected), *args)  # type: ignore[misc, no-any-return]
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
+        """Name in Django's UPDATE the version that it replaces; one of plain values is compiled."""
+        is_plain = type(base_qs) is models.QuerySet and not base_qs.query.where
+        if self._expected and is_plain and not any(hasattr(v, "resolve_expression") for _, _, v in values):
+            update = update_one(type(self), tuple(field for field, _, _ in values))
+            news = {f"new {field.attname}": value for field, _, value in values}
+            return bool(update.write(using, id=pk_val, **self._expected, **news))
+        rows = base_qs.filter(**self._expected)
+        return super()._do_update(rows, using, pk_val, values, *args)
 
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: FBT001, FBT002 (Django's form)
+    def delete(self, using: Any = None, keep_parents: Any = False) -> tuple[int, dict[str, int]]:  # noqa: FBT002 (Django's form)
         """Delete the row. Raises VersionConflict."""
         using = using or router.db_for_write(type(self), instance=self)
         owner, version = self._at("owner_id"), self._at("version")
-        row = models.QuerySet(type(self), using=using).filter(owner_id=owner, pk=self.pk, version=version)
+        row: Any = models.QuerySet(type(self), using=using).filter(
+            owner_id=owner, pk=self.pk, version=version
+        )
         with transaction.atomic(using=using, savepoint=False):
             if keep_deleted(row) or not self._is_stored(using):
                 note_write(using, owner)
@@ -156,8 +164,8 @@ class OwnedModel(Stamped):
         return self._loaded.get(name, value)
 
     def _is_stored(self, using: str) -> bool:
-        rows = models.QuerySet(type(self), using=using)
-        return rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists()
+        rows: Any = models.QuerySet(type(self), using=using)
+        return bool(rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists())
 
     def _check(self, using: str) -> None:
         """Check the values that are new. Raises ValidationError."""
@@ -191,6 +199,6 @@ def owned_indexes(*sort_keys: str) -> list[models.Index]:
     return [
         *(models.Index(fields=["owner", key, "id"], name=f"%(class)s_{key}") for key in keys),
         models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
-        models.Index(fields=["changed_request"], name="%(class)s_request"),
+        models.Index(fields=["changed_request", "updated_at"], name="%(class)s_request"),
         models.Index(fields=["changed_by", "updated_at"], name="%(class)s_user"),
     ]

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cache
-from typing import Any, Self, TypeVar
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.conf import settings
 from django.db import NotSupportedError, connections, models, router, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from owned.compiled import Compiled, Parameter
+from owned.compiled import Compiled, CompiledUpdate, Parameter
 from owned.copying import copy_in
 from owned.ids import ID_PATTERN
 from owned.replicas import alias_for, note_write
@@ -76,9 +76,9 @@ class OwnedQuerySet(QuerySet[ModelT]):
         found: ModelT = model.from_db(using, columns_of(model), rows[0])
         return found
 
-    def create(self, **values: Any) -> ModelT:
+    def create(self, *args: Any, **values: Any) -> ModelT:
         """Create a row. Straight on the result of `for_owner`, the row gets that owner."""
-        return super().create(**self._owner(), **attributes(self.model, values))
+        return super().create(*args, **self._owner(), **attributes(self.model, values))
 
     def create_many(self, items: Iterable[Any]) -> list[str]:
         """Create a row of each item, all or none; returns their ids in order.
@@ -161,22 +161,35 @@ class OwnedQuerySet(QuerySet[ModelT]):
                 note_write(self.db, owner)
 
 
-class OwnedManager(models.Manager.from_queryset(OwnedQuerySet)[ModelT]):  # type: ignore[misc]
+if TYPE_CHECKING:
+
+    class _Manager(models.Manager[ModelT]):
+        def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]: ...
+        def create_many(self, items: Iterable[Any]) -> list[str]: ...
+
+else:
+    _Manager = models.Manager.from_queryset(OwnedQuerySet)
+
+
+class OwnedManager(_Manager[ModelT]):
     """The manager of an owned model."""
 
     def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
         rows: OwnedQuerySet[ModelT] = self.get_queryset()._keep(owner)
-        rows.compiled = is_stock(type(self))
+        rows.compiled = is_stock(cast(Any, type(self)), type(rows))
         return rows
 
 
 @cache
-def is_stock(manager: type[OwnedManager[Any]]) -> bool:
+def is_stock(manager: Any, queryset: Any) -> bool:
     """Return whether a manager selects rows as OwnedManager does, so that its queries may be compiled."""
-    queryset: Any = manager._queryset_class
-    stock = manager.get_queryset is OwnedManager.get_queryset and manager.for_owner is OwnedManager.for_owner
-    return stock and all(getattr(queryset, n) is getattr(OwnedQuerySet, n) for n in ("filter", "for_owner"))
+    return all(
+        getattr(mine, name) is getattr(stock, name)
+        for mine, stock in ((manager, OwnedManager), (queryset, OwnedQuerySet))
+        for name in ("get_queryset", "for_owner", "filter")
+        if hasattr(stock, name)
+    )
 
 
 def pk_of(value: Any) -> Any:
@@ -209,13 +222,23 @@ def _added(model: type[models.Model]) -> list[str]:
 @cache
 def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
     """Return the query of one row by its owner and id."""
-    where = {"owner": parameter(model, "owner"), "pk": parameter(model, "id")}
 
     def build() -> "QuerySet[Any, Any]":
-        rows = QuerySet(model).filter(**where)
+        rows = where(model, "owner", "id")
         return (rows.select_for_update() if lock else rows).values_list(*columns_of(model))
 
     return Compiled(build)
+
+
+@lru_cache(maxsize=256)
+def update_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledUpdate:
+    """Return the statement that sets these fields of one row at one version."""
+    return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version"))
+
+
+def where(model: type[models.Model], *names: str) -> "QuerySet[Any, Any]":
+    """Return the rows that have the values of these parameters, which are named as the fields."""
+    return QuerySet(model).filter(**{name: parameter(model, name) for name in names})
 
 
 def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:

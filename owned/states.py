@@ -50,7 +50,7 @@ class StateValue(Cast):
     def get_db_converters(self, connection: Any) -> list[Any]:
         if connection.vendor != "sqlite":
             return super().get_db_converters(connection)
-        convert = {"real": float, "decimal": float, "BLOB": bytes.fromhex}.get(
+        convert: Any = {"real": float, "decimal": float, "BLOB": bytes.fromhex}.get(
             str(self.output_field.db_type(connection))
         )
         exact = [lambda value, *_: None if value is None else convert(value)] if convert else []
@@ -58,11 +58,11 @@ class StateValue(Cast):
 
 
 def read_states(
-    model: type[models.Model], versions: "models.QuerySet[Any]", also: Sequence[str] = ()
+    model: type[models.Model], versions: "models.QuerySet[Any]", also: Sequence[str], limit: int
 ) -> list[tuple[tuple[Any, ...], Any]]:
     """Return, for each version, the values of the fields `also`, and its state as an instance."""
     fields = model._meta.concrete_fields
     names = [field.attname for field in fields]
-    rows = versions.values_list(*also, *(StateValue(field) for field in fields))
+    rows = versions.values_list(*map(F, also), *(StateValue(field) for field in fields))[:limit]
     cut = len(also)
     return [(row[:cut], model.from_db(versions.db, names, row[cut:])) for row in rows]

@@ -21,7 +21,7 @@ def integer_fields(model: type[models.Model]) -> tuple["models.Field[Any, Any]",
 def owned_keys(model: type[models.Model]) -> tuple["models.ForeignKey[Any, Any]", ...]:
     """Return the foreign keys to owned objects, which must have the same owner."""
     keys = (f for f in model._meta.concrete_fields if isinstance(f, models.ForeignKey))
-    return tuple(key for key in keys if issubclass(key.related_model, Stamped))  # type: ignore[arg-type]
+    return tuple(key for key in keys if issubclass(key.related_model, Stamped))
 
 
 @cache
@@ -61,7 +61,9 @@ def check_values(
         ids = set(map(key.target_field.to_python, given(columns.get(key.attname, ()))))
         if ids:
             target, name = key.related_model, key.target_field.attname
-            mine = models.QuerySet(target, using=using).filter(owner_id=owner, **{f"{name}__in": ids})
+            mine: models.QuerySet[Any] = models.QuerySet(target, using=using).filter(
+                owner_id=owner, **{f"{name}__in": ids}
+            )
             if len(mine.values_list(name, flat=True)) < len(ids):
                 errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
     if errors:

@@ -3,6 +3,7 @@
 Creating an object writes nothing here: the row itself says who made its current version.
 """
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from owned.compiled import CompiledCopy, Parameter
 from owned.ids import ID_LENGTH
 from owned.states import State
 
-CREATED, CHANGED, DELETED = "created", "changed", "deleted"
+CREATED, CHANGED, DELETED, RESTORED = "created", "changed", "deleted", "restored"
 
 
 class VersionConflict(Exception):  # noqa: N818 (not an error of the program)
@@ -55,15 +56,16 @@ class Version(Stamped):
     version = models.PositiveIntegerField()
     action = models.CharField(max_length=8)
     at = models.DateTimeField()
+    replaced_at = models.DateTimeField()
     state = models.JSONField()
     """The row at this version (see `owned.states`); of a deletion, the row that was deleted."""
 
     class Meta:
         indexes = [
             models.Index(fields=["object_id", "version"], name="version_object"),
-            models.Index(fields=["changed_request"], name="version_request"),
+            models.Index(fields=["changed_request", "at"], name="version_request"),
             models.Index(fields=["changed_by", "at"], name="version_user"),
-            models.Index(fields=["at"], name="version_time"),
+            models.Index(fields=["replaced_at"], name="version_time"),
         ]
 
     def __str__(self) -> str:
@@ -73,21 +75,25 @@ class Version(Stamped):
 FIELDS = tuple(field for field in Version._meta.local_concrete_fields)
 
 
-def superseded(rows: "QuerySet[Any]") -> "QuerySet[Any, Any]":
+def superseded(rows: "QuerySet[Any]", now: Any) -> "QuerySet[Any, Any]":
     """Return, column by column, the versions that a change of these rows replaces."""
     action = Case(When(version=1, then=Value(CREATED)), default=Value(CHANGED), output_field=_text)
     made = {"action": action, "at": F("updated_at"), **{name: F(name) for name in STAMPS}}
-    return _columns(rows, version=F("version"), **made)
+    return _columns(rows, version=F("version"), replaced_at=now, **made)
 
 
 def tombstones(rows: "QuerySet[Any]", actor: Any) -> "QuerySet[Any, Any]":
     """Return, column by column, the versions that say who deletes these rows."""
     made = {name: Value(value, _text) for name, value in zip(STAMPS, actor, strict=True)}
-    at = Value(timezone.now(), models.DateTimeField())
-    return _columns(rows, version=F("version") + 1, action=Value(DELETED, _text), at=at, **made)
+    made |= {"action": Value(DELETED, _text), "at": _now(), "replaced_at": _now()}
+    return _columns(rows, version=F("version") + 1, **made)
 
 
-_text = models.CharField()
+def _now() -> Value:
+    return Value(timezone.now(), _time)
+
+
+_text, _time = models.CharField(), models.DateTimeField()
 
 
 def _columns(rows: "QuerySet[Any]", **values: Any) -> "QuerySet[Any, Any]":
@@ -104,18 +110,20 @@ def kind_of(model: type[models.Model]) -> str:
 @cache
 def _copy_one(model: type[models.Model]) -> CompiledCopy:
     """Return the statement that copies one row at one version, and locks the row."""
-    names = {name: Parameter(name, model._meta.get_field(name)) for name in ("owner", "id", "version")}
-    return CompiledCopy(FIELDS, lambda: superseded(QuerySet(model).filter(**names).select_for_update()))
+    fields: Any = model._meta.get_field
+    names = {name: Parameter(name, fields(name)) for name in ("owner", "id", "version")}
+    now = Parameter("now", _time)
+    return CompiledCopy(FIELDS, lambda: superseded(QuerySet(model).filter(**names).select_for_update(), now))
 
 
 def keep_one(model: type[models.Model], using: str, **at: Any) -> bool:
     """Copy and lock the row of this `owner`, `id` and `version`; return whether there is one."""
-    return bool(_copy_one(model).copy(using, **at))
+    return bool(_copy_one(model).write(using, now=timezone.now(), **at))
 
 
 def keep(rows: "QuerySet[Any]") -> int:
     """Copy and lock these rows, which are about to change, in the caller's transaction."""
-    return _copy(rows, superseded(rows.select_for_update()))
+    return _copy(rows, superseded(rows.select_for_update(), _now()))
 
 
 def keep_deleted(rows: "QuerySet[Any]") -> int:
@@ -134,7 +142,7 @@ def keep_deleted(rows: "QuerySet[Any]") -> int:
 
 def _keep_related(rows: "QuerySet[Any]", key: Any) -> None:
     theirs = key.model._default_manager.using(rows.db)
-    referring = QuerySet(key.model, using=rows.db).filter(**{f"{key.name}__in": rows})
+    referring: QuerySet[Any] = QuerySet(key.model, using=rows.db).filter(**{f"{key.name}__in": rows})
     if key.remote_field.on_delete is models.CASCADE:
         keep_deleted(referring)
     elif key.remote_field.on_delete is models.SET_NULL:
@@ -153,6 +161,18 @@ def _is_copied(model: type[models.Model]) -> Exists:
 
 def _copy(rows: "QuerySet[Any]", copies: "QuerySet[Any, Any]") -> int:
     try:
-        return CompiledCopy(FIELDS, lambda: copies).copy(rows.db)
+        return CompiledCopy(FIELDS, lambda: copies).write(rows.db)
     except EmptyResultSet:
         return 0
+
+
+def forget_before(time: datetime, batch: int = 1_000) -> int:
+    """Erase the versions that were replaced or deleted before a time, in batches; returns how many."""
+    total, last = 0, datetime.min.replace(tzinfo=UTC)  # the index need not be read again where it was emptied
+    while True:
+        old = Version.objects.filter(replaced_at__gt=last, replaced_at__lt=time).order_by("replaced_at")
+        times = list(old.values_list("replaced_at", flat=True)[:batch])
+        if not times:
+            return total
+        total += old.filter(replaced_at__lte=times[-1]).delete()[0]
+        last = times[-1]

@@ -30,7 +30,8 @@ class ApiTestCase(TestCase):
         ContentType.objects.get_for_models(*apps.get_models())  # which a process looks up once
 
     def simulation(self, owner: User | None = None, **fields: Any) -> Simulation:
-        return Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})
+        row: Simulation = Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})
+        return row
 
     def call(
         self,

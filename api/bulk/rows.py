@@ -1,31 +1,23 @@
-"""Reads and writes many objects as CSV and NDJSON. Each format can read what it wrote."""
+"""Reads many objects from CSV and NDJSON, as `owned.exports` writes them."""
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from io import StringIO
 from itertools import count, islice
 from typing import Any
 
-import orjson
-
 from api.parsing import parse_json
 from api.problems.problem import Problem, invalid
 from api.schemas import In
-from owned.compiled import Row
 
 BULK_ROWS = 10_000
-
-CSV = "text/csv"
-NDJSON = "application/x-ndjson"
 
 SERVER_SET = frozenset({"id", "created_at", "updated_at"})
 """Fields of an export that are ignored when the file is read back."""
 
-# Spreadsheets run a cell that starts like this as a formula, unless a ' precedes it (OWASP, "CSV injection").
-_RISKY = tuple("=+-@'\t\r")
+# What `owned.exports` puts before a cell that a spreadsheet would run as a formula.
 _ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
 
 # By the messages of the csv module.
@@ -127,53 +119,3 @@ def _typed(cell: str) -> Any:
         return parse_json(cell)
     except Problem:
         return cell
-
-
-def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield each part as lines of JSON, one per row."""
-    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    for rows in parts:
-        yield b"".join(orjson.dumps(dict(zip(fields, row, strict=True)), option=option) for row in rows)
-
-
-def write_csv(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield a header, and each part as rows of CSV that are safe to open in a spreadsheet."""
-    head = f"{','.join(fields)}\r\n"
-    for rows in parts:
-        # Column by column: the values of a column share a type, and most types need no check per value.
-        columns = [_cells(column) for column in zip(*rows, strict=True)]
-        lines = "\r\n".join(map(",".join, zip(*columns, strict=True)))
-        yield f"{head}{lines}\r\n".encode()
-        head = ""
-    if head:
-        yield head.encode()
-
-
-def _cells(column: Sequence[Any]) -> Sequence[str]:
-    kind = type(next((value for value in column if value is not None), None))
-    if kind is str and None not in column:
-        text = "\n".join(column)
-        if text.count("\n") < len(column) and not _UNSAFE.search(text):
-            return column
-    elif kind in (date, datetime):
-        texts = orjson.dumps(column, option=orjson.OPT_UTC_Z).decode()[1:-1].replace('"', "").split(",")
-        return texts if None not in column else ["" if text == "null" else text for text in texts]
-    write = _CELLS.get(kind, str)
-    return ["" if value is None else write(value) for value in column]
-
-
-def _text_cell(value: str) -> str:
-    cell = f"'{value}" if value.startswith(_RISKY) else value
-    if not _QUOTED.search(cell):
-        return cell
-    doubled = cell.replace('"', '""')
-    return f'"{doubled}"'
-
-
-# Characters that require quotes (RFC 4180), and a pattern for a joined column in which some cell needs work.
-_QUOTED = re.compile(r'[",\r\n]')
-_UNSAFE = re.compile(r"""[",\r]|(?:^|\n)[=+\-@'\t]""")
-_CELLS: dict[type, Callable[[Any], str]] = {
-    str: _text_cell,
-    bool: lambda value: "true" if value else "false",
-}

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.bulk.rows import BULK_ROWS, CSV, NDJSON, Unreadable, read_csv_of, read_ndjson
+from api.bulk.rows import BULK_ROWS, Unreadable, read_csv_of, read_ndjson
 from api.inputs import ObjectId
 from api.parsing import JSON, MEBIBYTE, BodyReader, parse_json
 from api.schemas import In, Out
+from owned.exports import CSV, NDJSON
 
 InT = TypeVar("InT", bound=In)
 

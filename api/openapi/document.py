@@ -5,7 +5,6 @@ from typing import Any
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from api.bulk.rows import CSV, NDJSON, write_csv, write_ndjson
 from api.openapi import examples
 from api.openapi.components import (
     HEADERS,
@@ -18,6 +17,7 @@ from api.openapi.components import (
 )
 from api.openapi.traits import Traits
 from api.parsing import JSON
+from owned.exports import CSV, NDJSON, write_csv, write_ndjson
 
 WRITERS = {CSV: write_csv, NDJSON: write_ndjson}
 

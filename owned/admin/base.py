@@ -9,18 +9,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from owned.admin.exports import ExportingAdmin
+from owned.admin.history import HistoryAdmin
 from owned.admin.lists import CappedPaginator, OwnedChangeList, PageActionForm
 from owned.admin.locks import LockedForm
 from owned.models import OwnedModel
 
 
-class OwnedAdmin(ExportingAdmin):
-    """The admin of an owned resource, which refuses to write over what others changed meanwhile.
+class OwnedAdmin(ExportingAdmin, HistoryAdmin):
+    """The admin of an owned resource, which does not overwrite what others changed meanwhile.
 
     It lists the latest first, by the index on `created_at` and `id`.
     """
 
-    FEW = 1000  # rows that a search may find and still be asked for by their ids
+    FEW = 1000  # results of a search that are listed by their ids
 
     form = LockedForm
     change_form_template = "admin/owned/change_form.html"
@@ -31,12 +32,10 @@ class OwnedAdmin(ExportingAdmin):
     autocomplete_fields = ["owner"]
     readonly_fields = ["id", "created_at", "updated_at", "version"]
     search_help_text = "An ID or an owner's username as it is, else a part of a name."
-    date_hierarchy = "created_at"
     ordering = ["-created_at"]
     sortable_by = ["created_at"]  # the other indexes begin with the owner
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Use the list that knows a quick date hierarchy."""
         return OwnedChangeList
 
     def get_search_results(
@@ -59,7 +58,7 @@ class OwnedAdmin(ExportingAdmin):
         return queryset.filter(pk__in=ids), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the row, locked where it is about to change: no two changes may make the same version."""
+        """Return the row; lock it if it is about to change."""
         row: OwnedModel | None = super().get_object(request, object_id, from_field)
         if row is not None and request.method == "POST":
             return self.get_queryset(request).select_for_update().filter(pk=row.pk).first()

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
-from api.bulk.exports import stream
+from owned.exports import stream
 
 OWNER = "owner_username"
 
