@@ -10,13 +10,14 @@ from tests import test_document, test_live
 from tests.base import VALID
 from tests.live import LiveTestCase
 
-ASGI = {"GUNICORN_CMD_ARGS": "--worker-class asgi --threads 1", "GUNICORN_APP": "config.asgi"}
+# An ASGI worker that stops waits for idle connections, too.
+ASGI = "-k", "asgi", "--graceful-timeout", "2", "config.asgi"
 TOKEN = "of-the-tests"
 BULK = "/api/simulations/bulk"
 
 
 class AsgiLiveTests(test_live.LiveTests):
-    variables = ASGI
+    arguments = ASGI
 
     def test_requests_that_the_server_refuses_are_problems_and_logged(self) -> None:
         """Under ASGI they are gunicorn's own plain text, and not logged."""
@@ -28,11 +29,12 @@ class AsgiLiveTests(test_live.LiveTests):
 
 
 class AsgiDocumentTests(test_document.SchemathesisTests):
-    variables = {**test_document.SchemathesisTests.variables, **ASGI}
+    arguments = ASGI
 
 
 class AsgiTests(LiveTestCase):
-    variables = {**ASGI, "METRICS_TOKEN": TOKEN, "WEB_CONCURRENCY": "1"}
+    arguments = ASGI
+    variables = {"METRICS_TOKEN": TOKEN, "WEB_CONCURRENCY": "1"}
 
     def test_a_body_that_breaks_off_is_not_stored(self) -> None:
         _, client = self.start()
@@ -43,7 +45,10 @@ class AsgiTests(LiveTestCase):
             ("Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(line), line)),
             ("Transfer-Encoding: chunked", b"12 bytes\r\n" + line),
         ):
-            with self.subTest(body), socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as sent:
+            with (
+                self.subTest(body),
+                socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as sent,
+            ):
                 sent.sendall(f"{head}{field}\r\n\r\n".encode() + body)
                 sent.shutdown(socket.SHUT_WR)
                 sent.settimeout(30)
@@ -68,7 +73,9 @@ class AsgiTests(LiveTestCase):
             ("/api/simulations/export", "GET", "200"),
         ):
             counted = {"route": route, "method": method}
-            self.assertEqual(values["goatfish_requests_total", *sorted({**counted, "status": status}.items())], 1)
+            self.assertEqual(
+                values["goatfish_requests_total", *sorted({**counted, "status": status}.items())], 1
+            )
             self.assertGreater(values["goatfish_database_queries_total", *sorted(counted.items())], 1)
         self.assertEqual(values["goatfish_requests_in_flight",], 0)
 
