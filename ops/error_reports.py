@@ -19,28 +19,26 @@ def report_errors(dsn: str, version: str) -> None:
     try:
         import sentry_sdk
         from sentry_sdk.integrations.django import DjangoIntegration
-        from sentry_sdk.utils import BadDsn, Dsn
     except ImportError:
         raise ImproperlyConfigured(
             "SENTRY_DSN is set, but the package sentry-sdk is missing; install requirements.lock."
         ) from None
     try:
-        Dsn(dsn)
-    except (BadDsn, ValueError):
+        sentry_sdk.init(
+            dsn,
+            release=f"goatfish@{version}",
+            integrations=[DjangoIntegration(middleware_spans=False)],
+            auto_enabling_integrations=False,
+            auto_session_tracking=False,
+            before_send=without_secrets,
+            # Requests and variables may hold keys, passwords and private data.
+            send_default_pii=False,
+            max_request_body_size="never",
+            include_local_variables=False,
+            max_breadcrumbs=0,
+        )
+    except ValueError:
         raise ImproperlyConfigured("SENTRY_DSN is invalid; it must be https://KEY@HOST/PROJECT.") from None
-    sentry_sdk.init(
-        dsn,
-        release=f"goatfish@{version}",
-        integrations=[DjangoIntegration(middleware_spans=False)],
-        auto_enabling_integrations=False,
-        auto_session_tracking=False,
-        before_send=without_secrets,
-        # Requests and variables may hold keys, passwords and private data.
-        send_default_pii=False,
-        max_request_body_size="never",
-        include_local_variables=False,
-        max_breadcrumbs=0,
-    )
 
 
 def without_secrets(event: "Event", hint: dict[str, Any]) -> "Event":
