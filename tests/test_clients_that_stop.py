@@ -81,8 +81,10 @@ class ClientsThatStopTests(LiveTestCase):
 
     def test_clients_that_do_not_read_a_file_are_given_up(self) -> None:
         file = "/static/ninja/swagger-ui-bundle.js"
-        for connection in [self.connect(f"GET {file} HTTP/1.1\r\n\r\n".encode()) for _ in range(THREADS)]:
-            connection.recv(1)
+        self.assertGreater(len(self.service.get(file).content), 2**20)
+        ask = f"GET {file} HTTP/1.1\r\nHost: localhost\r\n\r\n" * 9  # more than the socket buffers hold
+        for connection in [self.connect(ask.encode()) for _ in range(THREADS)]:
+            self.assertEqual(connection.recv(12), b"HTTP/1.1 200")
         self.assertEqual(self.service.get("/healthz").status_code, 200)
 
     def test_clients_that_keep_an_ended_connection_open_block_nobody(self) -> None:
