@@ -17,11 +17,13 @@ def read_chunked(request: HttpRequest) -> None:
 
     Raises Problem: 413 once it is larger than any operation accepts, 400 if it is malformed or incomplete.
     """
-    if "HTTP_TRANSFER_ENCODING" not in request.META or not request.META.get("wsgi.input_terminated"):
+    stream = request.META.get("wsgi.input", request._stream)  # under ASGI, Django has read it to a file
+    is_whole = request.META.get("wsgi.input_terminated", "wsgi.input" not in request.META)
+    if "HTTP_TRANSFER_ENCODING" not in request.META or not is_whole:
         return
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     try:
-        body = request.META["wsgi.input"].read(limit + 1)
+        body = stream.read(limit + 1)
     except Exception:  # each server has its own errors for this
         detail = "The chunked body is malformed or incomplete."
         raise Problem(MALFORMED_REQUEST, detail) from None

@@ -36,8 +36,8 @@ MARKS = (
 )
 
 
-@cache
-def flat_fields(schema: Any, model: type[models.Model]) -> tuple[str, ...] | None:
+@cache  # both are classes
+def flat_fields(schema: Any, model: Any) -> tuple[str, ...] | None:
     """Return the names of the columns that a flat schema shows; None for a schema that is not flat."""
     if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
         return None

@@ -1,7 +1,7 @@
 """Getting one object in order to change or delete it."""
 
 from copy import copy
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.http import HttpRequest
 
@@ -27,6 +27,6 @@ def get_to_change(request: HttpRequest, rows: OwnedQuerySet[ModelT], id: str) ->
 def delete(request: HttpRequest, rows: OwnedQuerySet[ModelT], id: str) -> ModelT:
     """Delete an object and return it as it was. Raises as `get_to_change` does."""
     row = get_to_change(request, rows, id)
-    before: Any = copy(row)  # Django takes the id from what it deletes
+    before = copy(row)  # Django takes the id from what it deletes
     row.delete()
     return before

@@ -66,7 +66,7 @@ class Exchange:
             self.stack.enter_context(transaction.atomic())
         self.began = True
         self.retry = Retry.of(request, caller)
-        return self.retry and self.retry.stored()
+        return None if self.retry is None else self.retry.stored()
 
     def end(self, response: HttpResponseBase) -> HttpResponseBase:
         """Complete the response; store it for retries, or roll back what failed."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import connections
 from django.db.models import QuerySet
@@ -39,7 +39,7 @@ def paginate(
         address["cursor"] = content["next_cursor"]
         link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
         request.exchange.headers["Link"] = f'<{link}>; rel="next"'  # type: ignore[attr-defined]
-    return json_response(content) if flat_fields(item, rows.model) else content
+    return json_response(content) if flat_fields(item, cast(Any, rows.model)) else content
 
 
 def find_page(
@@ -54,7 +54,7 @@ def find_page(
     rows = rows.from_replica()
     with planned_for_its_values(rows.db, where):
         content: dict[str, Any] = {"count": where.of(rows).order_by().count()} if page.count else {}
-        found = fetch(rows, where, flat_fields(item, rows.model), page.limit, place)
+        found = fetch(rows, where, flat_fields(item, cast(Any, rows.model)), page.limit, place)
     cursor = None
     if len(found) > page.limit:
         found.pop()
@@ -106,7 +106,7 @@ def fetch(
         read: Any = query.rows(rows.db, owner=rows.owner_id, value=value, last=last, **values)
     else:
         read = select(rows, where, place).values_list(*columns)[: limit + 1]
-    return [Found(*row[-2:], dict(zip(fields, row, strict=False))) for row in read]
+    return [Found(row[-2], row[-1], dict(zip(fields, row, strict=False))) for row in read]
 
 
 def select(rows: QuerySet[Any], where: Selection, place: tuple[Any, str] | None) -> QuerySet[Any]:

@@ -72,7 +72,7 @@ class StrictParser(Parser):
 def query_names(operation: Operation) -> tuple[str, ...]:
     """Return the names of an operation's query parameters."""
     models = (model for model in operation.models if model.__ninja_param_source__ == "query")
-    return tuple(name for model in models for name in model.__ninja_flatten_map__)  # type: ignore[attr-defined]
+    return tuple(name for model in models for name in model.__ninja_flatten_map__)
 
 
 def reader_of(function: Callable[..., Any]) -> BodyReader:

@@ -33,8 +33,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import ApiKey, User
-from api.paging import Cursors
 from owned.ids import ALPHABET, ID_LENGTH
+from owned.keyset import Cursors
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 
@@ -147,7 +147,9 @@ class Api:
         rows = where.of(Simulation.objects.filter(owner=self.owner))
         value, id = rows.values_list(where.key, "id")[BIG * 9 // 10]
         where = SimulationSelection(sort=sort) if sort != "-created_at" else SimulationSelection()
-        return Cursors("/api/simulations", self.owner.pk, where).make(value, id)
+        return Cursors("/api/simulations", self.owner.pk, where.model_dump_json(exclude_none=True)).make(
+            value, id
+        )
 
 
 def explain(sql: str, params: Any) -> Plan:

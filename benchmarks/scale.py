@@ -168,10 +168,11 @@ def page_path(connection: Connection, owner: int, number: int) -> str | None:
 
 def cursor_after(owner: int, created_at: datetime, id: str) -> str:
     """Return the service's cursor for an owner's unfiltered list."""
-    from api.paging import Cursors
+    from owned.keyset import Cursors
     from simulations.schemas import SimulationSelection
 
-    return Cursors("/api/simulations", owner, SimulationSelection()).make(created_at, id)
+    scope = SimulationSelection().model_dump_json(exclude_none=True)
+    return Cursors("/api/simulations", owner, scope).make(created_at, id)
 
 
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:

@@ -118,7 +118,7 @@ MIDDLEWARE = [
     "ops.page_middleware.AuthenticationMiddleware",
     "ops.page_middleware.MessageMiddleware",
     "ops.page_middleware.XFrameOptionsMiddleware",
-    "ops.page_middleware.AxesMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -290,5 +290,5 @@ class AuditLogTests(KeyPageTestCase):
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
         self.assertEqual(made, (str(newest.pk), ADDITION, "Added. Request: mine."))
         revoke = f"{KEYS}{new.pk}/revoke/"
-        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "Changed revoked_at. Request: mine.")])
+        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "Revoked. Request: mine.")])
         self.assertEqual(logged(revoke), [])  # already revoked

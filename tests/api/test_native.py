@@ -195,7 +195,7 @@ class InputTests(ExampleTestCase):
         self.assertEqual(response.json(), {**EVERY_TYPE, "clock": "12:00:00", "lasts": "P0DT01H00M00S"})
 
     def test_every_type_is_strict(self) -> None:
-        for name, values in {
+        wrong: dict[str, list[Any]] = {
             "amount": [True, None, "x"],
             "token": [1, "x"],
             "kind": ["gas", 1, True],
@@ -206,7 +206,8 @@ class InputTests(ExampleTestCase):
             "lasts": [True, "long"],
             "unique": ["x", [1.5]],
             "part": [[], {"length": "1.5", "colours": ["red"]}, {"length": 1, "colours": ["blue"]}],
-        }.items():
+        }
+        for name, values in wrong.items():
             for value in values:
                 with self.subTest(name, value=value):
                     response = self.post("/native/every-type", {**EVERY_TYPE, name: value})
