@@ -1,4 +1,4 @@
-"""`manage.py forget_answers`."""
+"""`manage.py forget_expired`."""
 
 from datetime import timedelta
 from io import StringIO
