@@ -14,7 +14,6 @@ from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, IntegerField, QuerySet
-from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = Sequence[Any]
@@ -152,11 +151,12 @@ class CompiledUpdate(CompiledWrite):
     """An UPDATE that sets each field to a value, which is named `new` and the field's attribute."""
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
-        query: Any = self.build().query.chain(UpdateQuery)
-        query.add_update_fields([(f, None, NewValue(f"new {f.attname}", f)) for f in self.fields])
-        compiler = query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        return Plan(sql, list(parameters), compiler, {})
+        plan, quote = super().plan(connection), connection.ops.quote_name
+        places = ", ".join(f"{quote(str(field.column))} = %s" for field in self.fields)
+        table, where = self.fields[0].model._meta.db_table, plan.sql.partition(" WHERE ")[2]
+        news = [NewValue(f"new {field.attname}", field) for field in self.fields]
+        sql = f"UPDATE {quote(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
+        return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
 
 
 class CompiledCopy(CompiledWrite):

@@ -122,14 +122,13 @@ class OwnedModel(Stamped):
             note_write(using, owner)
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
-        """Name in Django's UPDATE the version that it replaces; one of plain values is compiled."""
+        """Name in Django's UPDATE the version that it replaces; compile it if its values are plain."""
         is_plain = type(base_qs) is models.QuerySet and not base_qs.query.where
-        if self._expected and is_plain and not any(hasattr(v, "resolve_expression") for _, _, v in values):
-            update = update_one(type(self), tuple(field for field, _, _ in values))
-            news = {f"new {field.attname}": value for field, _, value in values}
-            return bool(update.write(using, id=pk_val, **self._expected, **news))
-        rows = base_qs.filter(**self._expected)
-        return super()._do_update(rows, using, pk_val, values, *args)
+        if not self._expected or not is_plain or any(map(_is_special, values)):
+            return super()._do_update(base_qs.filter(**self._expected), using, pk_val, values, *args)
+        update = update_one(type(self), tuple(field for field, _, _ in values))
+        news = {f"new {field.attname}": value for field, _, value in values}
+        return update.write(using, id=pk_val, **self._expected, **news)
 
     def delete(self, using: Any = None, keep_parents: Any = False) -> tuple[int, dict[str, int]]:  # noqa: FBT002 (Django's form)
         """Delete the row. Raises VersionConflict."""
@@ -186,6 +185,11 @@ class OwnedModel(Stamped):
         ]
         if computed:
             self.refresh_from_db(using, computed)
+
+
+def _is_special(value: Any) -> bool:
+    field, _, new = value
+    return hasattr(new, "resolve_expression") or hasattr(field, "get_placeholder")
 
 
 @cache

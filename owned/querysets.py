@@ -233,7 +233,7 @@ def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
 @lru_cache(maxsize=256)
 def update_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledUpdate:
     """Return the statement that sets these fields of one row at one version."""
-    return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version"))
+    return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version").values_list("id"))
 
 
 def where(model: type[models.Model], *names: str) -> "QuerySet[Any, Any]":

@@ -45,16 +45,18 @@ class StateValue(Cast):
         super().__init__(KT(f"{state}__{field.attname}"), field)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return compiler.compile(self.get_source_expressions()[0])
+        ((state,),) = (key.get_source_expressions() for key in self.get_source_expressions())
+        sql, parameters = compiler.compile(state)
+        sql = f"json_extract({sql}, '$.{self.output_field.attname}')"
+        is_decimal = self.output_field.db_type(connection) == "decimal"
+        return f"CAST({sql} AS REAL)" if is_decimal else sql, parameters
 
     def get_db_converters(self, connection: Any) -> list[Any]:
-        if connection.vendor != "sqlite":
-            return super().get_db_converters(connection)
-        convert: Any = {"real": float, "decimal": float, "BLOB": bytes.fromhex}.get(
-            str(self.output_field.db_type(connection))
-        )
-        exact = [lambda value, *_: None if value is None else convert(value)] if convert else []
-        return [*exact, *super().get_db_converters(connection)]
+        converters = super().get_db_converters(connection)
+        exact: dict[Any, Any] = {"real": float, "BLOB": bytes.fromhex} if connection.vendor == "sqlite" else {}
+        convert = exact.get(self.output_field.db_type(connection))
+        first = [lambda value, *_: None if value is None else convert(value)] if convert else []
+        return [*first, *converters]
 
 
 def read_states(

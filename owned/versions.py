@@ -141,12 +141,12 @@ def keep_deleted(rows: "QuerySet[Any]") -> int:
 
 
 def _keep_related(rows: "QuerySet[Any]", key: Any) -> None:
-    theirs = key.model._default_manager.using(rows.db)
-    referring: QuerySet[Any] = QuerySet(key.model, using=rows.db).filter(**{f"{key.name}__in": rows})
+    theirs: QuerySet[Any] = QuerySet(key.model, using=rows.db).filter(**{f"{key.name}__in": rows})
     if key.remote_field.on_delete is models.CASCADE:
-        keep_deleted(referring)
+        keep_deleted(theirs)
     elif key.remote_field.on_delete is models.SET_NULL:
-        theirs.filter(pk__in=referring.values("pk")).update(**{key.name: None})
+        ids = list(theirs.exclude(_is_copied(key.model)).values_list("pk", flat=True))
+        key.model._default_manager.using(rows.db).filter(pk__in=ids).update(**{key.name: None})
 
 
 def kept(rows: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -1,0 +1,1 @@
+"""An app of the tests alone: owned models with what a resource may have, and their tables."""
