@@ -11,14 +11,14 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from api.openapi.document import Document
-from api.operations import act, serve
-from api.parsing import StrictParser
+from api.operations.decorators import act, serve
+from api.operations.parsing import StrictParser
+from api.operations.responses import Renderer
 from api.problems.handlers import install_handlers
 from api.problems.problem import Problem
 from api.problems.types import MALFORMED_REQUEST
 from api.problems.validation import field_error
-from api.responses import Renderer
-from ops.security_headers import ContentSecurityPolicyMiddleware
+from ops.middleware.security_headers import ContentSecurityPolicyMiddleware
 
 
 class ContractAPI(NinjaAPI):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from api.bodies import drain, read_chunked
+from api.operations.bodies import drain, read_chunked
 from api.problems.problem import PROBLEM_JSON, Problem, problem_for_status
 from api.problems.types import METHOD_NOT_ALLOWED
 from ops.paths import is_api

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from django.http import HttpRequest
 
-from api.preconditions import if_match
+from api.operations.preconditions import if_match
 from owned.models import OwnedModel
 from owned.querysets import OwnedQuerySet
 

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
-from api.flat import flat_fields
+from api.operations.flat import flat_fields
+from api.operations.responses import json_response
 from api.problems.problem import invalid
-from api.responses import json_response
 from api.schemas import PageQuery
 from api.selections import Selection
 from owned.compiled import Compiled, Parameter

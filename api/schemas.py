@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.inputs import Flag, Limit, ObjectId, from_json
-from api.parsing import JSON, MERGE_PATCH, BodyReader, parse_json
+from api.operations.parsing import JSON, MERGE_PATCH, BodyReader, parse_json
 
 ItemT = TypeVar("ItemT")
 

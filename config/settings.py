@@ -103,21 +103,21 @@ INSTALLED_APPS = [
     "simulations",
 ]
 MIDDLEWARE = [
-    "ops.proxies.ClientAddressMiddleware",
-    "ops.request_ids.RequestIDMiddleware",
+    "ops.middleware.proxies.ClientAddressMiddleware",
+    "ops.middleware.request_ids.RequestIDMiddleware",
     "ops.health.HealthMiddleware",
     *(["ops.metrics.middleware.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",
     "api.middleware.ApiMiddleware",
     # Only pages need these: Django's own and that of libraries, skipped under /api.
-    "ops.page_middleware.ContentSecurityPolicyMiddleware",
-    "ops.page_middleware.WhiteNoiseMiddleware",
-    "ops.page_middleware.SessionMiddleware",
-    "ops.page_middleware.CommonMiddleware",
-    "ops.page_middleware.CsrfViewMiddleware",
-    "ops.page_middleware.AuthenticationMiddleware",
-    "ops.page_middleware.MessageMiddleware",
-    "ops.page_middleware.XFrameOptionsMiddleware",
+    "ops.middleware.pages.ContentSecurityPolicyMiddleware",
+    "ops.middleware.pages.WhiteNoiseMiddleware",
+    "ops.middleware.pages.SessionMiddleware",
+    "ops.middleware.pages.CommonMiddleware",
+    "ops.middleware.pages.CsrfViewMiddleware",
+    "ops.middleware.pages.AuthenticationMiddleware",
+    "ops.middleware.pages.MessageMiddleware",
+    "ops.middleware.pages.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from ops.middleware.request_ids import current_request, current_request_id
 from ops.paths import is_api
-from ops.request_ids import current_request, current_request_id
 
 
 class Actor(NamedTuple):

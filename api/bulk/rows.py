@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import count, islice
 from typing import Any
 
-from api.parsing import parse_json
+from api.operations.parsing import parse_json
 from api.problems.problem import Problem, invalid
 from api.schemas import In
 

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from api.bulk.rows import BULK_ROWS, Unreadable, read_csv_of, read_ndjson
 from api.inputs import ObjectId
-from api.parsing import JSON, MEBIBYTE, BodyReader, parse_json
+from api.operations.parsing import JSON, MEBIBYTE, BodyReader, parse_json
 from api.schemas import In, Out
 from owned.exports import CSV, NDJSON
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from api.bulk.rows import read_csv_of, row_numbers
 from api.bulk.schemas import Bulk
-from api.idempotency import STORED_FOR
 from api.models import PendingUpload
+from api.operations.idempotency import STORED_FOR
 from api.problems.problem import Problem
 from api.problems.validation import field_error
 

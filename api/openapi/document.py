@@ -16,7 +16,7 @@ from api.openapi.components import (
     problem_response,
 )
 from api.openapi.traits import Traits
-from api.parsing import JSON
+from api.operations.parsing import JSON
 from owned.exports import CSV, NDJSON, write_csv, write_ndjson
 
 WRITERS = {CSV: write_csv, NDJSON: write_ndjson}

@@ -6,7 +6,7 @@ from ninja.constants import NOT_SET
 from ninja.operation import Operation
 from pydantic import BaseModel
 
-from api.parsing import BodyReader, reader_of
+from api.operations.parsing import BodyReader, reader_of
 from api.problems.types import (
     BODY_TOO_LARGE,
     IDEMPOTENCY_KEY_REUSED,

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from jsonschema import Draft202012Validator, FormatChecker
 
-from api.idempotency import lock_number
+from api.operations.idempotency import lock_number
 from config.environment import Rate
 from tests.base import issue_key
 from tests.operations import DOCUMENT, Operation, OperationTestCase, operations, resolve

@@ -6,8 +6,8 @@ from io import StringIO
 from django.core.management import call_command
 from django.utils import timezone
 
-from api.idempotency import forget_expired
 from api.models import PendingUpload, StoredResponse
+from api.operations.idempotency import forget_expired
 from tests.base import ApiTestCase
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from accounts.keys import is_well_formed, new_key
 from api.bulk.rows import read_csv, read_ndjson, row_numbers
-from api.idempotency import read_key
-from api.preconditions import if_match, unchanged
+from api.operations.idempotency import read_key
+from api.operations.preconditions import if_match, unchanged
 from api.problems.problem import Problem
 from api.selections import Selection
-from ops.proxies import bare, client_address
-from ops.request_ids import REQUEST_ID
+from ops.middleware.proxies import bare, client_address
+from ops.middleware.request_ids import REQUEST_ID
 from owned.exports import write_csv, write_ndjson
 from owned.keyset import Cursors, InvalidCursor
 

@@ -3,7 +3,7 @@ from ipaddress import ip_network
 from django.http import HttpRequest, HttpResponse
 from django.test import SimpleTestCase, override_settings
 
-from ops.proxies import ClientAddressMiddleware
+from ops.middleware.proxies import ClientAddressMiddleware
 
 TRUSTED = [ip_network(network) for network in ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")]
 

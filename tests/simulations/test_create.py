@@ -61,7 +61,7 @@ class CreateTests(ApiTestCase):
     def test_create_stores_the_response_in_the_same_transaction(self) -> None:
         self.client.raise_request_exception = False
         with (
-            mock.patch("api.idempotency.StoredResponse.objects.create", side_effect=RuntimeError),
+            mock.patch("api.operations.idempotency.StoredResponse.objects.create", side_effect=RuntimeError),
             self.assertLogs("django.request", "ERROR"),
         ):
             response = self.call("POST", "/api/simulations", VALID, headers={"Idempotency-Key": "k"})

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from api.bulk.uploads import forget_unconfirmed
-from api.idempotency import forget_expired
+from api.operations.idempotency import forget_expired
 
 
 class Command(BaseCommand):

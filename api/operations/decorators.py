@@ -19,11 +19,11 @@ from django.http.response import HttpResponseBase
 from ninja.errors import ConfigError
 from ninja.operation import Operation
 
-from api.idempotency import Retry
-from api.parsing import BodyReader, check_names, query_names, reader_of
+from api.operations.idempotency import Retry
+from api.operations.parsing import BodyReader, check_names, query_names, reader_of
+from api.operations.responses import ObjectResponses
 from api.problems.problem import Problem
 from api.problems.types import READ_ONLY_KEY
-from api.responses import ObjectResponses
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.middleware import clickjacking, common, csrf
 from whitenoise.middleware import WhiteNoiseMiddleware as StockWhiteNoiseMiddleware
 
-from ops import security_headers
+from ops.middleware import security_headers
 from ops.paths import is_api
 
 

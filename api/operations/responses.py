@@ -14,9 +14,9 @@ from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 from ninja.responses import NinjaJSONEncoder, Status
 
-from api.flat import flat_fields
-from api.parsing import JSON
-from api.preconditions import etag, unchanged
+from api.operations.flat import flat_fields
+from api.operations.parsing import JSON
+from api.operations.preconditions import etag, unchanged
 from owned.models import OwnedModel
 
 
