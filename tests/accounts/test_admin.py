@@ -287,7 +287,7 @@ class KeyPageTests(AdminTestCase):
         self.client.post(KEYS, {"action": "revoke_keys", "index": 0, "_selected_action": [self.record.pk]})
         self.assertEqual(self.call("GET", "/api/me").status_code, 401)
         self.assertEqual(self.call("GET", "/api/me", key=self.bobs_key).status_code, 200)
-        self.assertRegex(LogEntry.objects.get().change_message, r"^[0-9a-f]{32} Revoked\.$")
+        self.assertRegex(LogEntry.objects.get().change_message, r"^Revoked\. Request: [0-9a-f]{32}\.$")
 
     def test_a_key_revoked_on_its_page_is_refused(self) -> None:
         self.assertContains(self.client.get(self.page), 'name="_revoke"')

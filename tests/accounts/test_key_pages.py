@@ -278,16 +278,16 @@ class NotedTests(KeyPageTestCase):
             return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
 
         self.assertEqual(
-            noted(self.page, name="new name"), [(str(self.record.pk), CHANGE, "mine Changed name.")]
+            noted(self.page, name="new name"), [(str(self.record.pk), CHANGE, "Changed name. Request: mine.")]
         )
         (made,) = noted(NEW, name="laptop")
         new = ApiKey.objects.get(name="laptop")
-        self.assertEqual(made, (str(new.pk), ADDITION, "mine Added."))
+        self.assertEqual(made, (str(new.pk), ADDITION, "Added. Request: mine."))
         old, made = noted(f"{self.page}rotate/", grace="0")
         newest = ApiKey.objects.order_by("-pk")[0]
-        text = f"mine Changed expires_at, revoked_at. Rotated to: {newest.prefix}."
+        text = f"Rotated to {newest.prefix}. Request: mine."
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
-        self.assertEqual(made, (str(newest.pk), ADDITION, "mine Added."))
+        self.assertEqual(made, (str(newest.pk), ADDITION, "Added. Request: mine."))
         revoke = f"{KEYS}{new.pk}/revoke/"
-        self.assertEqual(noted(revoke), [(str(new.pk), CHANGE, "mine Changed revoked_at.")])
+        self.assertEqual(noted(revoke), [(str(new.pk), CHANGE, "Revoked. Request: mine.")])
         self.assertEqual(noted(revoke), [])  # it was revoked already
