@@ -1,30 +1,30 @@
-# Goatfish, from a fresh clone to a running service. It needs Python 3.11 or later and git, nothing more.
+# From a fresh clone to a running service. Requires only Python 3.11 or later and git.
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check audit bench faults docs lock pictures test-next clean
 
 PYTHON_NEXT ?= python3.13
-# Many tests wait for processes that they start: on two cores, two at a time take little more than half as long.
+# Many tests wait for processes that they start. On two cores, two test processes take little more than half the time.
 SIDE_BY_SIDE = --numprocesses=2 --dist=loadfile
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 PIP_COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/python -m piptools compile --quiet --generate-hashes \
 	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	$(if $(UPGRADE),--upgrade)
 
-help: ## Print this list
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-run: install var/static/staticfiles.json ## Start the service on HOST and PORT; the first run makes an API key, and prints it
+run: install var/static/staticfiles.json ## Start the service on HOST and PORT; the first run creates an API key and prints it
 	@.venv/bin/python manage.py migrate --verbosity 0 --skip-checks
 	@.venv/bin/python manage.py first_run demo --skip-checks
 	@exec .venv/bin/gunicorn
 
-test: .venv/dev var/static/staticfiles.json ## Run the tests on the database of DATABASE_URL, or on SQLite, in two processes; ARGS go to pytest instead
+test: .venv/dev var/static/staticfiles.json ## Run the tests on DATABASE_URL's database or SQLite, in two processes; ARGS replaces pytest's arguments
 	@SECRET_KEY="$${SECRET_KEY:-of the tests alone}" .venv/bin/python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE))
 
-install: .venv/runtime ## Make .venv with the locked dependencies of the service
+install: .venv/runtime ## Create .venv with the service's locked dependencies
 
-check: .venv/dev ## Look at format, lint, types, missing migrations, and Django's checks of a deployment
+check: .venv/dev ## Check format, lint, types, missing migrations, deployment settings and dependencies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy .
@@ -37,36 +37,36 @@ check: .venv/dev ## Look at format, lint, types, missing migrations, and Django'
 		.venv/bin/python manage.py check --deploy --fail-level WARNING
 	@$(MAKE) --no-print-directory audit
 
-audit: .venv/dev ## Look the locked dependencies up among the known vulnerabilities, where those can be reached
+audit: .venv/dev ## Check the locked dependencies for known vulnerabilities, if the database of those can be reached
 	@echo pip-audit
 	@found="$$(.venv/bin/pip-audit --progress-spinner=off --disable-pip --require-hashes -r requirements.lock 2>/dev/null)" \
-		|| { test -z "$$found" && echo "The data cannot be reached: nothing was looked up."; } \
+		|| { test -z "$$found" && echo "The vulnerability database cannot be reached. Nothing was checked."; } \
 		|| { echo "$$found"; exit 1; }; \
-	echo "$$found" | grep -c "could not be audited" | sed 's/^0$$//; s/^..*/Not looked up: & packages./'
+	echo "$$found" | grep -c "could not be audited" | sed 's/^0$$//; s/^..*/Not checked: & packages./'
 
-bench: .venv/runtime .venv-bench/installed ## Measure Goatfish beside its peers (needs wrk and PostgreSQL); ARGS go to the harness
+bench: .venv/runtime .venv-bench/installed ## Compare Goatfish with its peers (needs wrk and PostgreSQL); ARGS is passed to the benchmark
 	@.venv/bin/python -m benchmarks.bench $(ARGS)
 
-faults: .venv/dev ## Break what the service stands on, for up to an hour, and count what is lost; PAGE= is where the table goes
+faults: .venv/dev ## Inject faults for up to an hour, and count what is lost; the table is written to the page PAGE
 	@FAULTS=long FAULTS_PAGE="$(PAGE)" SECRET_KEY="of the tests alone" \
 		DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 		.venv/bin/python -m pytest tests/faults $(ARGS)
 
-docs: .venv/dev ## Remake docs/openapi.json from the code
+docs: .venv/dev ## Update docs/openapi.json from the code
 	@SECRET_KEY=unused DATABASE_URL= .venv/bin/python manage.py export_openapi_schema --skip-checks --api config.api.api \
 		--indent 2 --output docs/openapi.json
 
-pictures: .venv/dev ## Remake docs/images from what a browser shows (needs Chromium and npm)
+pictures: .venv/dev ## Update the screenshots in docs/images (needs Chromium and npm)
 	@PICTURES=docs/images $(MAKE) test ARGS="tests/browser -k pictures"
 
-lock: .venv/dev ## Remake the lock files from pyproject.toml; UPGRADE=1 takes the newest versions of all
+lock: .venv/dev ## Update the lock files from pyproject.toml; UPGRADE=1 upgrades all packages to their latest versions
 	$(PIP_COMPILE) --output-file=requirements.lock pyproject.toml
 	$(PIP_COMPILE) --output-file=requirements-dev.lock --extra=dev --constraint=requirements.lock pyproject.toml
 	$(PIP_COMPILE) --output-file=benchmarks/requirements.lock benchmarks/requirements.in
 
-test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the newest Django, where that Python is found
+test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the latest Django, if that Python is installed
 	@if ! "$(PYTHON_NEXT)" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
-		echo "Skipped: $(PYTHON_NEXT) does not run here, or is older than 3.12; PYTHON_NEXT= names another."; \
+		echo "Skipped: $(PYTHON_NEXT) is not installed or is older than 3.12. Set PYTHON_NEXT to another Python."; \
 	else \
 		set -e; \
 		"$(PYTHON_NEXT)" -m venv .venv-next; \
@@ -77,11 +77,11 @@ test-next: ## Run the tests on PYTHON_NEXT (python3.13) with the newest Django, 
 		SECRET_KEY="$${SECRET_KEY:-of the tests alone}" .venv-next/bin/python -m pytest $(ARGS); \
 	fi
 
-clean: ## Remove the virtual environments and caches; the database and the secret in var/ stay
+clean: ## Delete the virtual environments and caches; keep the database and the secret in var/
 	rm -rf .venv .venv-bench .venv-next .mypy_cache .pytest_cache .ruff_cache .hypothesis var/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Stamps: each is newer than the lock file that was installed last.
+# Stamp files: each is newer than the lock file that was last installed.
 
 .venv/runtime: requirements.lock
 	$(call install,requirements.lock)
@@ -91,7 +91,7 @@ clean: ## Remove the virtual environments and caches; the database and the secre
 	@touch .venv/runtime
 
 .venv-bench/installed: benchmarks/requirements.lock .venv/runtime
-	@echo "Installing $<; a first time takes a minute."
+	@echo "Installing $<. The first time takes a minute."
 	@.venv/bin/python -m venv --clear .venv-bench
 	@.venv-bench/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
 	@touch $@
@@ -101,20 +101,20 @@ var/static/staticfiles.json: .venv/runtime config/settings.py $(shell find stati
 	@DATABASE_URL= REPLICA_URL= SECRET_KEY=unused .venv/bin/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@
 
-# Install a lock file into .venv, which is made where there is none, or where its Python is gone.
+# Install a lock file into .venv. Create .venv first if it is missing or its Python is gone.
 define install
 @.venv/bin/python -c 'import pip' 2>/dev/null || { \
 	for python in python3.11 python3 none; do \
 		$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
 	done; \
 	if [ $$python = none ]; then \
-		echo "Python 3.11 or later is missing, as python3.11 or python3 (on Debian: python3 and python3-venv)." >&2; \
+		echo "Python 3.11 or later is required, as python3.11 or python3 (on Debian, install python3 and python3-venv)." >&2; \
 		exit 1; \
 	fi; \
-	echo "Making .venv with $$($$python --version)."; \
+	echo "Creating .venv with $$($$python --version)."; \
 	rm -rf .venv && $$python -m venv .venv; \
 }
-@echo "Installing $(1); a first time takes a minute."
+@echo "Installing $(1). The first time takes a minute."
 @.venv/bin/python $(PIP_INSTALL) --require-hashes --requirement $(1)
 @touch $@
 endef

@@ -1,4 +1,4 @@
-"""The admin of users and of their API keys."""
+"""Admin for users and their API keys."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from accounts.audit import AuditedAdmin, with_request
 from accounts.forms import KeyForm
 from accounts.models import ApiKey, ApiKeyQuerySet, User
 
-admin.site.unregister([AccessLog, AccessFailureLog])  # switched off: the attempts alone are kept
+admin.site.unregister([AccessLog, AccessFailureLog])  # not recorded; only attempts are stored
 
 KEY_FIELDS = ("name", "prefix", "read_only", "created_at", "expires_at", "last_used_at", "revoked_at")
 
 
 class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
-    """The keys of a user, to look at."""
+    """A user's API keys, read only."""
 
     model = ApiKey
     fields = KEY_FIELDS
@@ -37,27 +37,27 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Leave issuing to its own page, which shows the key."""
+        """Hide the form: keys are issued on a page that shows them once."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Leave changes to the key's own page."""
+        """Hide the form: keys are edited on their own page."""
         return False
 
 
 @admin.register(User)
 class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
-    """Users, with their API keys and a page that issues one."""
+    """Users, with their API keys and a page that issues a key."""
 
     inlines = [ApiKeyInline]
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that issues a key."""
+        """Add the page that issues an API key."""
         view = self.admin_site.admin_view(self.issue_key)
         return [path("<id>/issue-key/", view, name="accounts_user_issue_key"), *super().get_urls()]
 
     def issue_key(self, request: HttpRequest, id: str) -> TemplateResponse:
-        """Ask what the key is for; the answer to the POST, which no cache may keep, alone shows the key."""
+        """Issue an API key for a user. Only the response to the POST, never cached, shows the key."""
         if not request.user.has_perm("accounts.add_apikey"):
             raise PermissionDenied
         user = self.get_object(request, unquote(id))
@@ -82,7 +82,7 @@ class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
     def get_deleted_objects(
         self, objs: Sequence[User] | models.QuerySet[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count what goes with the users; stock Django reads all of it, up to a million simulations."""
+        """Count the related objects. Django loads every one of them, which can be a million simulations."""
         collector = Collector(using=router.db_for_write(User))
         collector.collect(objs)
         counts = Counter({model: len(rows) for model, rows in collector.data.items()})
@@ -92,7 +92,7 @@ class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
             str(model._meta.verbose_name)
             for model in counts
             if self.admin_site.is_registered(model)
-            and model is not LogEntry  # deleted by nobody, but with its user
+            and model is not LogEntry  # deleted with its user, never by itself
             and not self.admin_site.get_model_admin(model).has_delete_permission(request)
         }
         named = {str(model._meta.verbose_name_plural): count for model, count in counts.items() if count}
@@ -100,23 +100,23 @@ class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Keys by whether they still open the API, and should; and if not, why."""
+    """Filter API keys by status."""
 
-    title = "state"
+    title = "status"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the states."""
+        """Return the statuses."""
         return [
-            ("valid", "Valid"),
-            ("expiring", "Expiring within 14 days"),
-            ("unused", "Unused for 90 days"),
+            ("valid", "Active"),
+            ("expiring", "Active, expires within 14 days"),
+            ("unused", "Active, unused for 90 days"),
             ("expired", "Expired"),
             ("revoked", "Revoked"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> ApiKeyQuerySet:
-        """Keep the keys in the chosen state."""
+        """Return the API keys with the selected status."""
         keys: ApiKeyQuerySet = queryset
         match self.value():
             case "valid":
@@ -134,7 +134,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(AuditedAdmin):
-    """Keys of all users, to rename and revoke; they are issued from the user's page."""
+    """API keys of all users. Staff can rename and revoke them here, and issue them on the user's page."""
 
     list_display = ["prefix", "user", *(field for field in KEY_FIELDS if field != "prefix")]
     list_filter = ["read_only", StateFilter]
@@ -145,24 +145,24 @@ class ApiKeyAdmin(AuditedAdmin):
     actions = ["revoke_keys"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Leave issuing to the page that shows the key."""
+        """Hide the form: keys are issued on a page that shows them once."""
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
-        """Write the changed name alone: the rest, read before, may have been revoked since."""
+        """Save the changed fields only, because the key may have been revoked since it was loaded."""
         obj.save(update_fields=form.changed_data)
 
-    @admin.action(description="Revoke selected keys", permissions=["change"])
+    @admin.action(description="Revoke selected API keys", permissions=["change"])
     def revoke_keys(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
-        """Refuse the keys from the next request on."""
+        """Revoke the API keys with immediate effect."""
         with transaction.atomic():
             still_open = list(queryset.filter(revoked_at__isnull=True))
             LogEntry.objects.log_actions(request.user.pk or 0, still_open, CHANGE, with_request("Revoked"))
             revoked = queryset.revoke()
-        self.message_user(request, f"Revoked: {revoked}.", messages.SUCCESS)
+        self.message_user(request, f"API keys revoked: {revoked}.", messages.SUCCESS)
 
     def response_change(self, request: HttpRequest, obj: ApiKey) -> HttpResponse:
-        """Revoke the key where that button was pressed."""
+        """Revoke the API key if the "Revoke" button was pressed."""
         if "_revoke" not in request.POST:
             return super().response_change(request, obj)
         self.revoke_keys(request, ApiKey.objects.filter(pk=obj.pk))

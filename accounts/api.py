@@ -1,4 +1,4 @@
-"""The operation that tells a client who it is."""
+"""The operation that returns the calling user and API key."""
 
 from ninja import Router
 
@@ -10,13 +10,13 @@ router = Router(tags=["account"])
 
 
 class KeyRequest(ApiRequest):
-    """A request sent with an API key."""
+    """A request that was authenticated with an API key."""
 
     auth: KeyCaller
 
 
-@router.get("", response=MeOut, summary="Get the caller")
+@router.get("", response=MeOut, summary="Get the current user")
 def get_me(request: KeyRequest) -> MeOut:
-    """The user and the key that the request is made with; a way to try a key."""
+    """Returns the user and the API key that sent the request. Use it to test a key."""
     caller = request.auth
     return MeOut(username=caller.username, key=KeyOut.model_validate(caller, from_attributes=True))

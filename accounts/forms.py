@@ -1,4 +1,4 @@
-"""What people type in about themselves and their keys."""
+"""Forms for accounts and API keys."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -14,31 +14,31 @@ MAILS_AN_HOUR = 3
 
 
 class SignInForm(AuthenticationForm):
-    """Refuses a username too long to be one: it would be too long to be noted as a failure, too."""
+    """Rejects usernames over 150 characters, which django-axes could not store as a failed attempt."""
 
     username = UsernameField(max_length=150, widget=forms.TextInput(attrs={"autofocus": True}))
 
 
 class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
-    """A new user; without an e-mail address a forgotten password cannot be reset."""
+    """Creates a user. The email address is optional, but a password reset requires it."""
 
     class Meta(UserCreationForm.Meta):
         model = User
         fields = ("username", "email")
-        help_texts = {"email": "To reset a forgotten password; may stay empty."}
+        help_texts = {"email": "Optional. Required to reset a forgotten password."}
 
 
 class ForgottenPasswordForm(PasswordResetForm):
-    """Where to send the link."""
+    """Sends a password reset link."""
 
     def get_users(self, email: str) -> Iterable[User]:
-        """Return whom to write to: nobody, where others had their fun with that address within the hour."""
+        """Return the matching users, or none once the hourly limit for this address is reached."""
         window = count(f"mail:{digest_of(email.lower()).hex()}", MAILS_AN_HOUR, 3600)
         return [] if window and window.used > window.quota else super().get_users(email)
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a new key is for, and how long."""
+    """Creates an API key."""
 
     class Meta:
         model = ApiKey
@@ -47,7 +47,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class RenameKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a key is for."""
+    """Renames an API key."""
 
     class Meta:
         model = ApiKey
@@ -55,12 +55,12 @@ class RenameKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class RotateKeyForm(forms.Form):
-    """How long the old key stays valid beside the new one."""
+    """Sets how long the old API key keeps working after the rotation."""
 
-    GRACES = {0: "not at all", 1: "for 1 day", **{days: f"for {days} days" for days in range(2, 8)}}
+    GRACES = {0: "revoke immediately", 1: "for 1 day", **{days: f"for {days} days" for days in range(2, 8)}}
 
     grace = forms.TypedChoiceField(
-        label="The old key stays valid",
+        label="Keep the old key working",
         choices=list(GRACES.items()),
         coerce=lambda days: timedelta(days=int(days)),
         initial=1,

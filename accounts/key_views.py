@@ -1,4 +1,4 @@
-"""The pages on which users look after their own API keys."""
+"""Pages where users manage their own API keys."""
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE
@@ -20,7 +20,7 @@ CLOSED_KEYS = 20
 
 @login_required
 def key_list(request: SignedInRequest) -> HttpResponse:
-    """Show the keys that work, a page at a time, and the latest of those that no longer do."""
+    """List the active API keys, with pagination, and those that were recently revoked or expired."""
     page = Paginator(keys(request).valid().marked(), KEYS_ON_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "keys/list.html", {"page": page, "closed": keys(request).closed()[:CLOSED_KEYS]})
 
@@ -28,10 +28,10 @@ def key_list(request: SignedInRequest) -> HttpResponse:
 @never_cache
 @login_required
 def new_key(request: SignedInRequest) -> HttpResponse:
-    """Ask what the key is for; the answer to the POST, which no cache may keep, alone shows the key."""
+    """Create an API key. Only the response to the POST, which is never cached, shows the key."""
     form = KeyForm(request.POST or None)
     if not form.is_valid():
-        context = {"form": form, "title": "Make a key", "submit": "Make the key"}
+        context = {"form": form, "title": "Create an API key", "submit": "Create API key"}
         return render(request, "accounts/form.html", context)
     with transaction.atomic():
         record, key = ApiKey.issue(request.user, **form.cleaned_data)
@@ -41,7 +41,7 @@ def new_key(request: SignedInRequest) -> HttpResponse:
 
 @login_required
 def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Show a key, and rename it."""
+    """Show and rename an API key."""
     record = get_object_or_404(keys(request).marked(), pk=pk)
     form = RenameKeyForm(request.POST or None, instance=record)
     if not form.is_valid():
@@ -57,8 +57,8 @@ def key_page(request: SignedInRequest, pk: int) -> HttpResponse:
 @login_required
 @transaction.atomic
 def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Put a new key in the place of one that works, and show it, this once."""
-    if request.method != "POST":  # signed in just now, and led back here
+    """Replace an active API key with a new one. Only the response to the POST shows the new key."""
+    if request.method != "POST":  # the sign-in page redirects here with GET
         return redirect("key", pk)
     record = get_object_or_404(keys(request).valid().marked().select_for_update(of=("self",)), pk=pk)
     form = RotateKeyForm(request.POST)
@@ -72,7 +72,7 @@ def rotate_key(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @login_required
 def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Refuse a key from the next request on."""
+    """Revoke an API key with immediate effect."""
     if request.method != "POST":
         return redirect("key", pk)
     record = get_object_or_404(keys(request), pk=pk)
@@ -84,12 +84,12 @@ def revoke_key(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def keys(request: SignedInRequest) -> ApiKeyQuerySet:
-    """Return the keys of whoever is signed in."""
+    """Return the signed-in user's API keys."""
     return ApiKey.objects.owned_by(request.user)
 
 
 def show(
     request: SignedInRequest, record: ApiKey, rename: RenameKeyForm, rotate: RotateKeyForm
 ) -> HttpResponse:
-    """Render the page of a key with its two forms."""
+    """Render the page of an API key, with the forms that rename and rotate it."""
     return render(request, "keys/detail.html", {"record": record, "form": rename, "rotate": rotate})

@@ -1,4 +1,4 @@
-"""What users are told by mail, beside the link to reset a password."""
+"""Emails to users, other than the password reset link."""
 
 import logging
 from smtplib import SMTPException
@@ -7,17 +7,17 @@ from accounts.models import User
 
 logger = logging.getLogger(__name__)
 
-CHANGED = """The password of "{username}" was changed just now.
+CHANGED = """The password of your Goatfish account "{username}" was just changed.
 
-If it was not you, reset it on the page to sign in, and look at your keys.
+If you did not change it, reset your password from the sign-in page, then review your API keys.
 """
 
 
 def tell_of_password(user: User) -> None:
-    """Tell a user, who may have no address, that the password was changed; a failure to is only logged."""
+    """Email the user that the password was changed, if there is an address. Failures are logged."""
     if not user.email:
         return
     try:
         user.email_user("Your password was changed", CHANGED.format(username=user.get_username()))
     except (SMTPException, OSError):
-        logger.exception("user %s could not be told of the new password", user.pk)
+        logger.exception("Could not email user %s about the password change", user.pk)

@@ -1,4 +1,4 @@
-"""Users, and the API keys that act for them."""
+"""Users and their API keys."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
@@ -18,9 +18,9 @@ LONG_UNUSED = timedelta(days=90)
 
 
 class User(AbstractUser):
-    """Somebody who owns simulations, or looks after the service.
+    """A user of the service.
 
-    On the pages a user is the caller (`api.requests.Caller`), as a key is under `/api`.
+    On the pages, a user is the caller (`api.requests.Caller`). Under `/api`, an API key is.
     """
 
     prefix = ""
@@ -28,30 +28,30 @@ class User(AbstractUser):
 
     @property
     def owner_id(self) -> int:
-        """The user whose objects the caller sees."""
+        """The id of the user whose objects the caller can access."""
         return self.pk
 
 
 def expires_soon() -> Q:
-    """Return what holds of a key that expires within 14 days, or has expired."""
+    """Return a condition for keys that expire within 14 days or have expired."""
     return Q(expires_at__lte=timezone.now() + EXPIRES_SOON)
 
 
 def long_unused() -> Q:
-    """Return what holds of a key that nobody used for 90 days, and that is as old as that."""
+    """Return a condition for keys that are at least 90 days old and unused for 90 days."""
     since = timezone.now() - LONG_UNUSED
     return Q(last_used_at__lt=since) | Q(last_used_at__isnull=True, created_at__lt=since)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """API keys, seen as who may use them now."""
+    """A queryset of API keys, filtered by owner and status."""
 
     def owned_by(self, user: User) -> Self:
-        """Keep the keys of one user; to them, there are no others."""
+        """Return the keys of one user."""
         return self.filter(user=user)
 
     def valid(self, now: datetime | Combinable | None = None) -> Self:
-        """Keep the keys that open the API at this moment, or at another."""
+        """Return the keys that authenticate a request now, or at the time `now`."""
         return self.filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=now or timezone.now()),
             revoked_at__isnull=True,
@@ -59,42 +59,42 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         )
 
     def closed(self) -> Self:
-        """Keep the keys that were revoked or have expired."""
+        """Return the keys that were revoked or have expired."""
         return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
 
     def expiring(self) -> Self:
-        """Keep the valid keys that expire within 14 days."""
+        """Return the valid keys that expire within 14 days."""
         return self.valid().filter(expires_soon())
 
     def unused(self) -> Self:
-        """Keep the valid keys that nobody used for 90 days."""
+        """Return the valid keys that have been unused for 90 days."""
         return self.valid().filter(long_unused())
 
     def marked(self) -> Self:
-        """Note on each key whether it is `expiring` or `unused`; of a valid one that is true or false."""
+        """Annotate each key with `expiring` and `unused`. Both are meaningful for valid keys only."""
         return self.annotate(expiring=expires_soon(), unused=long_unused())
 
     def revoke(self) -> int:
-        """Refuse these keys from the next request on; returns how many were still open."""
+        """Revoke the keys with immediate effect. Returns how many were not revoked before."""
         return self.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
 
     def touch(self) -> None:
-        """Note that these keys were used, unless that was noted within the last ten minutes."""
+        """Set `last_used_at` to now, unless it is less than ten minutes old."""
         now = timezone.now()
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
         self.filter(stale).update(last_used_at=now)
 
 
 class ApiKey(models.Model):
-    """The right to act as a user. The key itself is shown once, when it is made; here is its digest."""
+    """A key that lets a client act as a user. Only a digest is stored; the key is shown once, on creation."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100, default="default", help_text="What the key is for.")
+    name = models.CharField(max_length=100, default="default", help_text="What this key is used for.")
     prefix = models.CharField(max_length=PREFIX_LENGTH, editable=False)
     digest = models.BinaryField(max_length=32, unique=True)
-    read_only = models.BooleanField(default=False, help_text="The key may read but not write.")
+    read_only = models.BooleanField(default=False, help_text="Allow read requests only.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="In UTC; empty: never.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Leave empty for no expiry.")
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
 
@@ -109,19 +109,19 @@ class ApiKey(models.Model):
 
     @property
     def expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether the expiry has passed."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
-        """Refuse a new key that would never work."""
+        """Reject a new key that has already expired."""
         if self._state.adding and self.expired:
             raise ValidationError({"expires_at": ValidationError("must be in the future", code="past")})
 
     @classmethod
     def issue(cls, user: User, **fields: object) -> tuple["ApiKey", str]:
-        """Make a key for the user; returns its record and the key, which cannot be had again.
+        """Create a key for the user. Returns the record and the key, which cannot be recovered later.
 
-        Raises ValidationError for a field that does not fit.
+        Raises ValidationError if a field is invalid.
         """
         key = new_key()
         record = cls(user=user, prefix=key[:PREFIX_LENGTH], digest=digest_of(key), **fields)
@@ -130,10 +130,10 @@ class ApiKey(models.Model):
         return record, key
 
     def rotate(self, grace: timedelta) -> tuple["ApiKey", str]:
-        """Issue a key with the same name, rights and length of life; returns what `issue` does.
+        """Issue a replacement with the same name, permissions and lifetime. Returns what `issue` returns.
 
-        This one stays valid for the grace, though never beyond its own expiry; without a grace it is revoked.
-        The caller has locked the row, in a transaction.
+        The old key keeps working for the grace period, but not past its own expiry. Without a grace period
+        it is revoked. The caller must hold a lock on the row.
         """
         now = timezone.now()
         end = self.expires_at

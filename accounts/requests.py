@@ -1,4 +1,4 @@
-"""What a page knows of who asks for it."""
+"""The request type of pages that require a signed-in user."""
 
 from django.http import HttpRequest
 
@@ -6,6 +6,6 @@ from accounts.models import User
 
 
 class SignedInRequest(HttpRequest):
-    """A request that a view behind `login_required` sees."""
+    """A request to a view that is decorated with `login_required`."""
 
     user: User

@@ -1,4 +1,4 @@
-"""What the API says of whoever is calling."""
+"""Schemas of the calling user and API key."""
 
 from pydantic import Field
 
@@ -7,17 +7,17 @@ from api.schemas import Out
 
 
 class KeyOut(Out):
-    """The key that the request was sent with."""
+    """The API key that sent the request."""
 
     name: str = Field(examples=["laptop"])
     prefix: str = Field(description="The first 11 characters of the key.", examples=["gf_Zk3x9QaB"])
-    read_only: bool
+    read_only: bool = Field(description="Whether the key can only read.")
     created_at: Time
-    expires_at: Time | None
+    expires_at: Time | None = Field(description="When the key stops working; null if it does not expire.")
 
 
 class MeOut(Out):
-    """Who is calling."""
+    """The calling user and API key."""
 
     username: str = Field(examples=["ada"])
     key: KeyOut

@@ -1,4 +1,4 @@
-"""The addresses of the pages about accounts and keys."""
+"""URLs of the pages for accounts and API keys."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

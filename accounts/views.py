@@ -1,4 +1,4 @@
-"""The pages with which people sign up, sign in and look after their password."""
+"""Pages to sign up, sign in, and change or reset a password."""
 
 import math
 from datetime import timedelta
@@ -24,39 +24,39 @@ from api.problems.problem import Problem
 
 
 def too_many(request: HttpRequest) -> HttpResponse | None:
-    """Count what an address tries without a session; past RATE_LIMIT_ANONYMOUS, return a page that says so.
+    """Count a request against the client address. Return an error page above RATE_LIMIT_ANONYMOUS.
 
-    django-axes counts failures for one name; whoever tries a common password with many names meets this.
+    django-axes counts failures per username. This stops a client that tries one password on many usernames.
     """
     try:
         spend_address(request)
     except Problem as problem:
-        return wait(request, "Too much was tried from here.", int(problem.headers["Retry-After"]))
+        return wait(request, "Too many attempts from your IP address.", int(problem.headers["Retry-After"]))
     return None
 
 
 class Counted:
-    """A view whose posts are counted for each address, right or wrong."""
+    """A view that limits POST requests per client address, whether they succeed or fail."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Refuse the address that tries too often, before a password is even looked at."""
+        """Reject requests above the limit, before the password is checked."""
         response: HttpResponse = too_many(request) or super().post(request, *args, **kwargs)  # type: ignore[misc]
         return response
 
 
 class SignIn(Counted, views.LoginView):
-    """Signs in, for the pages and the admin alike."""
+    """Signs users in, for the pages and the admin."""
 
     authentication_form = SignInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Offer to sign up where that is open."""
+        """Add whether sign-up is open."""
         return super().get_context_data(sign_up=settings.SIGNUP == "open", **kwargs)
 
 
 @sensitive_post_parameters()
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """Make an account and sign in, where SIGNUP=open; elsewhere there is no such page."""
+    """Create an account and sign in if SIGNUP=open. Otherwise the page is a 404."""
     if settings.SIGNUP != "open":
         raise Http404
     refusal = too_many(request) if request.method == "POST" else None
@@ -67,7 +67,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         try:
             with transaction.atomic():
                 user = form.save()
-        except IntegrityError:  # a second click on the button, while the password of the first was hashed
+        except IntegrityError:  # a double click: the first request created the user meanwhile
             form.add_error("username", User._meta.get_field("username").error_messages["unique"])
         else:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
@@ -76,57 +76,57 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 
 
 class ChangePassword(SuccessMessageMixin, views.PasswordChangeView):  # type: ignore[type-arg]
-    """Changes the password; other sessions of the user end."""
+    """Changes the password and ends the user's other sessions."""
 
     template_name = "accounts/form.html"
-    extra_context = {"title": "Change the password", "submit": "Change the password"}
+    extra_context = {"title": "Change password", "submit": "Change password"}
     success_url = reverse_lazy("home")
-    success_message = "The password was changed."
+    success_message = "Your password was changed."
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Change it, and tell the user by mail."""
+        """Change the password and notify the user by email."""
         response = super().form_valid(form)
         tell_of_password(form.user)
         return response
 
 
 class ForgottenPassword(Counted, SuccessMessageMixin, views.PasswordResetView):  # type: ignore[type-arg]
-    """Sends a link; the answer does not tell whether there is such an account."""
+    """Emails a reset link. The response does not reveal whether the account exists."""
 
     form_class = ForgottenPasswordForm
     template_name = "accounts/form.html"
-    extra_context = {"title": "Reset a forgotten password", "submit": "Send the link"}
+    extra_context = {"title": "Reset your password", "submit": "Send reset link"}
     success_url = reverse_lazy("login")
-    success_message = "If there is an account with that address, a link is on its way to it."
+    success_message = "If an account with this email address exists, we have sent it a reset link."
 
 
 class ResetPassword(SuccessMessageMixin, views.PasswordResetConfirmView):  # type: ignore[type-arg]
-    """Sets a new password for whoever has the link."""
+    """Sets a new password for the user of the reset link."""
 
     success_url = reverse_lazy("login")
-    success_message = "The password was set. Sign in with it."
+    success_message = "Your password was set. You can now sign in."
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Set it, and tell the user by mail."""
+        """Set the password and notify the user by email."""
         response = super().form_valid(form)
         tell_of_password(form.user)
         return response
 
 
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:
-    """Answer whoever failed to sign in too often (django-axes calls it): when to try again."""
+    """Render the page for a username with too many failed attempts. django-axes calls this."""
     failures = AccessAttempt.objects.filter(
         username=credentials["username"],
         ip_address=request.axes_ip_address,  # type: ignore[attr-defined]
     )
     last = failures.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
     left = max(last + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta(seconds=1))
-    reason = "Signing in with this name failed too often from here."
+    reason = "Too many failed sign-in attempts for this username."
     return wait(request, reason, math.ceil(left.total_seconds()))
 
 
 def wait(request: HttpRequest, reason: str, seconds: int) -> HttpResponse:
-    """Answer with the page that says when to try again."""
+    """Render the page that says when to try again."""
     context = {"reason": reason, "minutes": math.ceil(seconds / 60)}
     page = render(request, "accounts/locked_out.html", context, status=429)
     page["Retry-After"] = str(seconds)

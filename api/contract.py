@@ -1,48 +1,58 @@
-"""The API that keeps the HTTP contract: django-ninja, made strict."""
+"""The API that keeps the HTTP contract: django-ninja, made strict with its own hooks."""
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.utils.module_loading import import_string
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.http import require_safe
-from ninja import NinjaAPI, Swagger
+from ninja import NinjaAPI, Router, Swagger
 from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
-from ninja.parser import Parser
 
 from api.openapi.document import Document
-from api.operations import contract
-from api.problems.problem import install_handlers
+from api.operations import act, serve
+from api.parsing import StrictParser
+from api.problems.handlers import install_handlers
+from api.problems.problem import Problem
+from api.problems.types import MALFORMED_REQUEST
 from api.problems.validation import field_error
+from api.responses import Renderer
 from ops.security_headers import ContentSecurityPolicyMiddleware
 
 
-class StrictParser(Parser):
-    """Hands over the body that the operation's own reader has read."""
-
-    def parse_body(self, request: HttpRequest) -> Any:
-        return request.parsed_body  # type: ignore[attr-defined]
-
-
 class ContractAPI(NinjaAPI):
-    """A NinjaAPI whose every operation keeps the contract, whatever its router."""
+    """A NinjaAPI whose operations keep the contract. What ninja documents works here too."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            parser=StrictParser(),
-            # The page must work without internet, so nothing may ask the public validator.
-            docs=Swagger({"persistAuthorization": True, "validatorUrl": None}),
-            docs_decorator=lambda view: require_safe(
-                xframe_options_deny(ContentSecurityPolicyMiddleware(view))
-            ),
-            **options,
+            **{
+                "parser": StrictParser(),
+                "renderer": Renderer(),
+                # The page must work without internet, so nothing may ask the public validator.
+                "docs": Swagger({"persistAuthorization": True, "validatorUrl": None}),
+                "docs_decorator": lambda view: require_safe(
+                    xframe_options_deny(ContentSecurityPolicyMiddleware(view))
+                ),
+                **options,
+            }
         )
-        self.add_decorator(contract, mode="view")
+        self.add_decorator(serve, mode="view")
+        self.add_decorator(act, mode="operation")
         install_handlers(self)
         self._documents: dict[str, OpenAPISchema] = {}
 
+    def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:
+        """Add a router; each object that can be updated with PATCH can be with POST, too."""
+        found: Router = import_string(router) if isinstance(router, str) else router
+        super().add_router(prefix, found, **options)
+        for view in found.path_operations.values():
+            if not any("POST" in operation.methods for operation in view.operations):
+                for operation in view.operations:
+                    operation.methods += ["POST"] if "PATCH" in operation.methods else []
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Name an operation as its function is named."""
         return operation.view_func.__name__
 
     def get_openapi_schema(
@@ -57,13 +67,16 @@ class ContractAPI(NinjaAPI):
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
     ) -> ValidationError:
-        """Return pydantic's errors as entries of a problem's `errors`."""
+        """Return pydantic's errors as entries of a problem's `errors`. A missing body is a 400 problem."""
         errors = []
         for context in error_contexts:
-            source = str(context.model.__ninja_param_source__)
-            short = context.model.__ninja_flatten_map_reverse__
-            for error in context.pydantic_validation_error.errors(include_url=False, include_input=False):
-                # The location begins with the name of the function's parameter, which no client knows.
-                names = short.get(error["loc"]) or error["loc"][1:]
+            single = len(context.model.model_fields) == 1
+            for error in super().validation_error_from_error_contexts([context]).errors:
+                source, *names = error["loc"]
+                if source == "body" and single:  # the first name is the function's own, which no client knows
+                    names = names[1:]
+                    if not names and error["type"] == "missing":
+                        detail = "The request has no body, and this operation needs one."
+                        raise Problem(MALFORMED_REQUEST, detail)
                 errors.append(field_error(error, source, names))
         return ValidationError(errors)

@@ -1,30 +1,30 @@
-"""Forms of pages whose rules are those of a schema, so that a page and the API say the same of a value."""
+"""Forms that an API schema validates, so that the pages and the API report the same errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django import forms
-from django.core import exceptions
+from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ValidationError
 
 from api.problems.validation import field_error
-from owned.constraints import FieldCheck
+from owned.constraints import violated_by
 
 
 class SchemaForm(forms.Form):
-    """A form that a pydantic schema validates; its fields only say how they look.
+    """A form that a pydantic schema validates. The form's fields only define the widgets.
 
-    A field that is left empty counts as not sent: a browser sends each field that there is.
+    Empty fields count as not sent, because browsers submit every field of a form.
     """
 
     schema: ClassVar[type[BaseModel]]
     read: Any
-    """What the schema made of a valid form; a form says of which type."""
+    """The validated data, an instance of `schema`. Subclasses annotate the type."""
 
     def clean(self) -> dict[str, Any]:
-        """Have the schema read what was sent, and show each of its errors at the field."""
+        """Validate the data with the schema, and add each error to its field."""
         sent = {name: value for name, value in self.cleaned_data.items() if value}
         try:
             self.read = self.schema.model_validate(sent)
@@ -35,29 +35,29 @@ class SchemaForm(forms.Form):
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Show at its field what the database refuses to write, and roll back what was written here."""
+        """Add the error of a violated database constraint to its field."""
         try:
             with transaction.atomic():
                 yield
-        except IntegrityError as error:
-            check = FieldCheck.violated_by(error)
-            if check is None:
-                raise
-            self.add_error(check.field, str(check.violation_error_message))
-        except exceptions.ValidationError as error:
+        except ModelError as error:
             self.add_error(None, error)
+        except IntegrityError as error:
+            found = violated_by(error)
+            if found is None or found.field not in self.fields:
+                raise
+            self.add_error(found.field, found.message)
 
 
 def text_field(label: str, help_text: str = "", *, required: bool = False, **attrs: str) -> forms.Field:
-    """Return a line of text, handed to the schema as it was typed."""
+    """Return a text field that passes its value to the schema unchanged."""
     return _field(forms.TextInput({**attrs, "required": required}), label, help_text)
 
 
 def day_field(label: str, help_text: str = "", *, required: bool = False) -> forms.Field:
-    """Return a day, which a browser sends as `YYYY-MM-DD`."""
+    """Return a date field. Browsers submit it as `YYYY-MM-DD`."""
     return _field(forms.DateInput({"type": "date", "required": required}), label, help_text)
 
 
 def _field(widget: forms.Widget, label: str, help_text: str) -> forms.Field:
-    # A plain field takes any value: the schema refuses what is empty, and says so in its own words.
+    # The field accepts any value, so that the schema reports all errors.
     return forms.Field(required=False, widget=widget, label=label, help_text=help_text)

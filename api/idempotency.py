@@ -1,52 +1,82 @@
 """Safe retries: a POST with an `Idempotency-Key` writes once, however often it is sent.
 
-The answer is kept in the transaction of the write itself, so that neither is ever there without the other.
+The response is stored in the transaction of the write itself, so that neither exists without the other.
 """
 
 import hashlib
 import re
-from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, Self
 
-from django.db import connection, transaction
-from django.http import HttpResponse
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from api.models import KeptAnswer
+from api.models import StoredResponse
 from api.problems.problem import Problem, invalid
 from api.problems.types import IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS
-from api.requests import ApiRequest
 
-KEPT_FOR = timedelta(hours=24)
-KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+STORED_FOR = timedelta(hours=24)
+STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def once(request: ApiRequest, header: str, act: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """Return the answer of `act`, or the one it gave when the same request came before with this key.
+class Retry:
+    """A request that may be a retry: an owner, their key, and a digest of the request."""
 
-    Raises a problem: 422 for a header that holds no key, or a key that another request was sent with; 409
-    while the first request is still running.
-    """
-    owner, key = request.auth.owner_id, read_key(header)
-    fingerprint = hashlib.sha256(request.path.encode() + b"\0" + request.body).digest()
-    kept = KeptAnswer.objects.filter(owner_id=owner, key=key)
-    with transaction.atomic():
-        claim(owner, key)
-        answer = kept.first()
-        if answer and answer.created_at > timezone.now() - KEPT_FOR:
-            return replay(answer, fingerprint)
-        response = act()
-        if isinstance(response, HttpResponse) and 200 <= response.status_code < 300:
-            kept.delete()  # one that has expired
-            keep(KeptAnswer(owner_id=owner, key=key, fingerprint=fingerprint), response)
-        return response
+    def __init__(self, owner_id: int, key: str, fingerprint: bytes) -> None:
+        self.owner_id, self.key, self.fingerprint = owner_id, key, fingerprint
+        self.responses = StoredResponse.objects.filter(owner_id=owner_id, key=key)
+
+    @classmethod
+    def of(cls, request: HttpRequest, caller: Any) -> Self | None:
+        """Return what a POST with an Idempotency-Key may repeat, or None. Raises a 422 problem."""
+        header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        if header is None or request.method != "POST" or not hasattr(caller, "owner_id"):
+            return None
+        text = request.get_full_path().encode() + b"\0" + request.body
+        return cls(caller.owner_id, read_key(header), hashlib.sha256(text).digest())
+
+    def stored(self) -> HttpResponse | None:
+        """Return the first response to the same request; hold the key until the transaction ends.
+
+        Raises a problem: 422 if the key was used for another request, 409 while the first is still running.
+        """
+        claim(self.owner_id, self.key)
+        stored = self.responses.first()
+        if stored is None or stored.created_at <= timezone.now() - STORED_FOR:
+            return None
+        if bytes(stored.fingerprint) != self.fingerprint:
+            detail = "This Idempotency-Key was used for another request; use a new key for each new request."
+            raise Problem(IDEMPOTENCY_KEY_REUSED, detail)
+        headers = {**stored.headers, "Idempotent-Replayed": "true"}
+        return HttpResponse(bytes(stored.body), status=stored.status, headers=headers)
+
+    def store(self, response: HttpResponseBase) -> None:
+        """Store a success; delete some of the owner's that have expired."""
+        if not isinstance(response, HttpResponse) or response.status_code >= 300:
+            return
+        if "Idempotent-Replayed" in response:
+            return
+        self.responses.delete()  # one that has expired
+        StoredResponse.objects.create(
+            owner_id=self.owner_id,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            status=response.status_code,
+            headers={name: response[name] for name in STORED_HEADERS if name in response},
+            body=response.content,
+        )
+        mine = StoredResponse.objects.filter(owner_id=self.owner_id)
+        expired = mine.filter(created_at__lt=timezone.now() - STORED_FOR).values_list("key", flat=True)[:100]
+        if keys := list(expired):
+            mine.filter(key__in=keys).delete()
 
 
 def read_key(header: str) -> str:
-    """Return the key of a header in the draft's quoted form or in Stripe's bare one. Raises a 422 problem."""
+    """Return the key of a header, in the draft's quoted form or Stripe's bare one. Raises a 422 problem."""
     quoted = len(header) > 1 and header[0] == header[-1] == '"'
     key = re.sub(r"\\([\\\"])", r"\1", header[1:-1]) if quoted else header
     if not _VISIBLE.fullmatch(key):
@@ -56,9 +86,9 @@ def read_key(header: str) -> str:
 
 
 def claim(owner: int, key: str) -> None:
-    """Hold the key to the end of the transaction. Raises a 409 problem while another request holds it.
+    """Hold the key until the transaction ends. Raises a 409 problem while another request holds it.
 
-    On SQLite the transaction holds the one write lock already, and waits for it instead.
+    On SQLite the transaction has waited for the one write lock already.
     """
     if connection.vendor != "postgresql":
         return
@@ -76,31 +106,11 @@ def lock_number(owner: int, key: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
-def replay(answer: KeptAnswer, fingerprint: bytes) -> HttpResponse:
-    """Return a kept answer. Raises a 422 problem when it answered another request."""
-    if bytes(answer.fingerprint) != fingerprint:
-        detail = "This Idempotency-Key was used for another path or body; a new request takes a new key."
-        raise Problem(IDEMPOTENCY_KEY_REUSED, detail)
-    headers = {**answer.headers, "Idempotent-Replayed": "true"}
-    return HttpResponse(bytes(answer.body), status=answer.status, headers=headers)
-
-
-def keep(answer: KeptAnswer, response: HttpResponse) -> None:
-    """Keep an answer, and forget some of the same owner's that have expired."""
-    answer.status, answer.body = response.status_code, response.content
-    answer.headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-    answer.save(force_insert=True)
-    mine = KeptAnswer.objects.filter(owner_id=answer.owner_id)
-    expired = mine.filter(created_at__lt=timezone.now() - KEPT_FOR).values_list("key", flat=True)[:100]
-    if keys := list(expired):
-        mine.filter(key__in=keys).delete()
-
-
 def forget_expired(batch: int = 1_000) -> int:
-    """Delete what was kept longer than 24 hours, a batch at a time; returns how many there were."""
+    """Delete what was stored more than 24 hours ago, in batches; return the number."""
     total = 0
     while True:
-        expired = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
+        expired = StoredResponse.objects.filter(created_at__lt=timezone.now() - STORED_FOR)
         pairs = list(expired.values_list("owner_id", "key")[:batch])
         if not pairs:
             return total

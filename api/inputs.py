@@ -1,16 +1,24 @@
-"""The types of single values: strict where pydantic and Python are lenient."""
+"""Types of single values. They are strict where pydantic and Python are lenient."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -20,7 +28,7 @@ from owned.ids import ID_LENGTH, ID_PATTERN
 
 ID_EXAMPLE = "vytxeTZskVKR7C7WgdSP"
 
-_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"  # for the document, which cannot tell leap years
+_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"  # as JSON Schema, without leap years
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -30,7 +38,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 @dataclass(frozen=True)
 class Interval:
-    """The days from the first to the last, both included."""
+    """The days from `first` to `last`, both inclusive."""
 
     first: date
     last: date
@@ -43,49 +51,49 @@ def _no_nul(value: str) -> str:
 
 
 def _iso_date(value: Any) -> date:
-    """Refuse what pydantic would make a date of besides: Unix times, dates with a time."""
+    """Parse a date. Reject the other forms that pydantic accepts: Unix times, dates with a time."""
     if not isinstance(value, str):
-        raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD, in quotes")
+        raise PydanticCustomError("date_format", "must be a string in YYYY-MM-DD format")
     if not _DATE.fullmatch(value):
-        raise PydanticCustomError("date_format", "must be a date as YYYY-MM-DD")
+        raise PydanticCustomError("date_format", "must be a date in YYYY-MM-DD format")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise PydanticCustomError("date_parsing", "must be a day that exists") from None
+        raise PydanticCustomError("date_parsing", "is not a valid date") from None
 
 
 def _rfc3339(value: Any) -> datetime:
-    """Refuse what pydantic would make a time of besides: Unix times, times without an offset."""
+    """Parse a time. Reject the other forms that pydantic accepts: Unix times, times without an offset."""
     try:
-        if _TIME.fullmatch(value):
+        if isinstance(value, str) and _TIME.fullmatch(value):
             return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass  # a day or an hour that does not exist, or that is outside of the years 1 to 9999 in UTC
+        pass  # not a valid date or time, or outside of the years 1 to 9999 in UTC
     raise PydanticCustomError(
         "time_format",
-        "must be a time as 2026-01-15T08:00:00Z, or with an offset, whose + is written %2B in an address",
+        "must be a time such as 2026-01-15T08:00:00Z; in a URL, write the + of an offset as %2B",
     )
 
 
 def _interval(value: Any) -> Interval:
     first, slash, last = str(value).partition("/")
     if not slash:
-        raise PydanticCustomError("interval_format", "must be two dates as YYYY-MM-DD/YYYY-MM-DD")
+        raise PydanticCustomError("interval_format", "must be two dates in YYYY-MM-DD/YYYY-MM-DD format")
     interval = Interval(_iso_date(first), _iso_date(last))
     if interval.last < interval.first:
-        raise PydanticCustomError("interval_order", "must begin with the earlier date")
+        raise PydanticCustomError("interval_order", "must start with the earlier date")
     return interval
 
 
 def _decimal(value: Any) -> Any:
-    """Refuse what pydantic would make a number of besides: `1_000`, `1.0`, spaces."""
+    """Reject the other forms of an integer that pydantic accepts: `1_000`, `1.0`, spaces."""
     if isinstance(value, int) or _INTEGER.fullmatch(value):
         return value
     raise PydanticCustomError("int_parsing", "must be a whole number")
 
 
 def _true_or_false(value: Any) -> bool:
-    """Refuse what pydantic would make a truth value of besides: `1`, `on`, `yes`."""
+    """Parse a boolean. Reject the other forms that pydantic accepts: `1`, `on`, `yes`."""
     if value in ("true", "false"):
         return bool(value == "true")
     raise PydanticCustomError("bool_parsing", "must be true or false")
@@ -95,19 +103,19 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
     AfterValidator(_no_nul),
-    # What the validators above do, said in JSON Schema: something other than white space, and no NUL.
+    # The validators above as JSON Schema: at least one character that is not white space, and no NUL.
     Field(json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}),
 ]
-"""A line of text, 1 to 300 characters after trimming Unicode white space."""
+"""A string of 1 to 300 characters after trimming Unicode white space."""
 
 SearchText = Annotated[str, StringConstraints(max_length=300), AfterValidator(_no_nul)]
-"""What a text is compared with: as it is, white space included."""
+"""A string to search for, without trimming."""
 
 Date = Annotated[date, BeforeValidator(_iso_date)]
-"""A day, `YYYY-MM-DD`."""
+"""A date, `YYYY-MM-DD`."""
 
 Moment = Annotated[datetime, BeforeValidator(_rfc3339)]
-"""A time of RFC 3339, with `Z` or an offset."""
+"""An RFC 3339 time with `Z` or an offset."""
 
 Days = Annotated[
     Interval,
@@ -115,31 +123,71 @@ Days = Annotated[
     PlainSerializer(lambda days: f"{days.first}/{days.last}"),
     WithJsonSchema({"type": "string", "pattern": f"^{_DAY}/{_DAY}$"}),
 ]
-"""Two dates, `YYYY-MM-DD/YYYY-MM-DD`, the first not after the second."""
+"""Two dates, `YYYY-MM-DD/YYYY-MM-DD`, in order."""
 
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
-"""`true` or `false`, in a query."""
+"""`true` or `false` in a query string."""
 
 Whole = Annotated[int, BeforeValidator(_decimal)]
-"""A whole number, in a query."""
+"""An integer in a query string."""
 
 Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_decimal)]
 
-Id = Annotated[
-    str,
-    # Told, not validated: an id of another shape is one that does not exist, a 404 and no 422.
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": ID_LENGTH,
-            "maxLength": ID_LENGTH,
-            "pattern": f"^{ID_PATTERN.pattern}$",
-            "description": "20 characters of shortuuid's alphabet, random.",
-            "examples": [ID_EXAMPLE],
-        }
-    ),
-]
-"""An object's id."""
+ID_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "minLength": ID_LENGTH,
+        "maxLength": ID_LENGTH,
+        "pattern": f"^{ID_PATTERN.pattern}$",
+        "description": "20 random characters of shortuuid's alphabet.",
+        "examples": [ID_EXAMPLE],
+    }
+)
+
+
+def _possible(value: str) -> str:
+    """Refuse what cannot be an id as one that does not exist: a 404, no 422, and no query."""
+    if not ID_PATTERN.fullmatch(value):
+        raise ObjectDoesNotExist
+    return value
+
+
+ObjectId = Annotated[str, ID_SCHEMA]
+"""An object's id, in a response."""
+
+Id = Annotated[str, ID_SCHEMA, AfterValidator(_possible)]
+"""An object's id, in a path."""
 
 Time = Annotated[datetime, Field(examples=["2026-11-22T08:00:00.123456Z"])]
-"""A moment in UTC: RFC 3339 with microseconds, ending in `Z`."""
+"""A time in UTC: RFC 3339 with microseconds, ending in `Z`."""
+
+READERS: dict[type, BeforeValidator] = {datetime: BeforeValidator(_rfc3339), date: BeforeValidator(_iso_date)}
+"""How plain types are read in a body, where it is not by pydantic."""
+
+IN_STRINGS = (Decimal, UUID, Enum, time, timedelta, bytes, IPv4Address, IPv6Address)
+
+
+def _from_string(value: Any) -> Any:
+    if isinstance(value, bool | list | dict) or value is None:
+        raise PydanticCustomError("string_type", "must be a string")
+    return value
+
+
+def from_json(annotation: Any, marks: Sequence[Any] = ()) -> Any:
+    """Return an annotation of a strict schema that lets types which JSON does not have be read from JSON.
+
+    pydantic's strict mode knows no strings for these types in values that are parsed already.
+    """
+    if annotation in READERS and not any(isinstance(mark, BeforeValidator) for mark in marks):
+        return Annotated[annotation, READERS[annotation]]
+    if isinstance(annotation, type) and issubclass(annotation, IN_STRINGS) and get_origin(annotation) is None:
+        return Annotated[annotation, Strict(strict=False), BeforeValidator(_from_string)]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(from_json(args[0], args[1:]), *args[1:])]
+    if origin in (Union, UnionType):
+        return Union[tuple(from_json(each) for each in args)]  # noqa: UP007 (built from a tuple)
+    if origin in (list, dict, set, frozenset, tuple):
+        inner = origin[tuple(each if each is ... else from_json(each) for each in args)]
+        return inner if origin in (list, dict) else Annotated[inner, Strict(strict=False)]
+    return annotation

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from api.problems.problem import Problem
 from api.problems.types import RATE_LIMITED
-from api.requests import ApiRequest
+from api.requests import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +43,14 @@ class Window:
             raise Problem(RATE_LIMITED, detail, headers={"Retry-After": str(self.reset)})
 
 
-def spend_key(request: ApiRequest) -> None:
-    """Count a request of the caller's key, and note the headers that tell of it. Raises a 429 problem."""
+def admit(request: HttpRequest, caller: Caller) -> None:
+    """Count a request of an authenticated caller, and set its rate headers. Raises a 429 problem."""
+    request.auth = caller  # type: ignore[attr-defined]  # which a refusal needs too
     if settings.RATE_LIMIT is None:
         return
-    window = count(f"key:{request.auth.prefix}", *settings.RATE_LIMIT)
+    window = count(f"key:{caller.prefix}", *settings.RATE_LIMIT)
     if window is not None:
-        request.rate_headers = window.headers
+        request.rate_headers = window.headers  # type: ignore[attr-defined]
         window.enforce()
 
 

@@ -1,85 +1,76 @@
-"""What needs only headers and bytes, and holds for every path under `/api`."""
+"""What holds for every path under `/api`, with an operation or without."""
 
 from collections.abc import Callable
-from typing import cast
 
-from django.core.exceptions import DisallowedHost
-from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import resolve
 
 from api.bodies import drain, read_chunked
-from api.problems.problem import PROBLEM_JSON, Problem, problem_for_response, unreadable_header
+from api.problems.problem import PROBLEM_JSON, Problem, problem_for_status
+from api.problems.types import METHOD_NOT_ALLOWED
 from ops.paths import is_api
 
 
 class ApiMiddleware:
-    """Answers every path under `/api` itself; the middleware after it is for pages alone.
+    """Answers HEAD and OPTIONS, completes headers, and turns foreign error pages into problems.
 
-    So no session, cookie or CSRF token is even looked at there, and none of that is paid for. HEAD, OPTIONS,
-    `Allow`, cache headers and problem details are the same on every path, with an operation or without.
+    Django calls the view: later middleware, `process_view`, `process_exception` and `ATOMIC_REQUESTS` apply
+    to the API as to everything else.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.page = get_response
-        self.view = convert_exception_to_response(call_view)
+        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_api(request.path_info):
-            return self.page(request)
-        response = self.answer(request)
-        # Whatever failed is in the log, with the request's id; Django's handler would add a line without.
-        response._has_been_logged = True  # type: ignore[attr-defined]
-        if response.status_code == 413:
-            drain(request)
-        for name, value in getattr(request, "rate_headers", {}).items():
-            response[name] = value
-        if getattr(request, "auth", None) is not None:
-            response["Cache-Control"] = "private, no-cache"
-            response["Vary"] = "X-API-Key"
-        if isinstance(response, HttpResponse) and response.status_code != 204:
-            response["Content-Length"] = str(len(response.content))
-        return response
-
-    def answer(self, request: HttpRequest) -> HttpResponseBase:
-        """Call the view, and make a problem of whatever went wrong outside of the operations."""
+            return self.get_response(request)
+        request.get_host()  # raises DisallowedHost, for handler400
+        method = request.method
+        if method == "HEAD":
+            request.method = "GET"
         try:
-            check_host(request)
             read_chunked(request)
+            response = self.get_response(request)
         except Problem as problem:
-            return problem.response(request)
-        method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
-        response = cast(HttpResponseBase, self.view(request))
-        request.method = method  # whoever sends the answer to HEAD drops its body
-        if response.status_code == 405:
-            response["Allow"] = allow(response["Allow"])
-            if method == "OPTIONS":
-                response = HttpResponse(status=204, headers={"Allow": response["Allow"]})
-                del response["Content-Type"]
-                return response
-        if response.status_code >= 400 and response["Content-Type"] != PROBLEM_JSON:
-            return problem_for_response(request, response)
+            response = problem.response(request)
+        request.method = method  # the server drops the body of a response to HEAD
+        return completed(request, as_problem(request, response))
+
+
+def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return the problem that stands for an error that is not JSON, with the same status."""
+    kind = response.headers.get("Content-Type", "")
+    if response.status_code == 405:
+        allow = response["Allow"] = allowed(response["Allow"])
+        if request.method == "OPTIONS":
+            response = HttpResponse(status=204, headers={"Allow": allow})
+            del response["Content-Type"]
+            return response
+        detail = f"This path accepts {allow}, not {request.method}."
+        return Problem(METHOD_NOT_ALLOWED, detail, headers={"Allow": allow}).response(request)
+    if response.status_code < 400 or kind == PROBLEM_JSON or kind.startswith("application/json"):
         return response
+    problem = problem_for_status(request, response.status_code)
+    for name, value in response.items():
+        problem.setdefault(name, value)  # what other middleware has set
+    return problem
 
 
-def call_view(request: HttpRequest) -> HttpResponseBase:
-    """Do what Django's handler does at the end of its middleware."""
-    match = request.resolver_match = resolve(request.path_info)
-    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+def completed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Add the headers that do not depend on the operation."""
+    if response.status_code == 413:
+        drain(request)
+    for name, value in getattr(request, "rate_headers", {}).items():
+        response[name] = value
+    if getattr(request, "auth", None) is not None:
+        response["Cache-Control"] = "private, no-cache"
+        response["Vary"] = "X-API-Key"
+    if isinstance(response, HttpResponse) and response.status_code != 204:
+        response["Content-Length"] = str(len(response.content))
     return response
 
 
-def check_host(request: HttpRequest) -> None:
-    """Raise a 400 problem for a `Host` that is not in ALLOWED_HOSTS."""
-    try:
-        request.get_host()
-    except DisallowedHost:
-        detail = "this service does not answer to that name"
-        raise unreadable_header("Host", detail, "host_not_allowed") from None
-
-
-def allow(methods: str) -> str:
-    """Complete a view's own `Allow` header with the methods that this middleware answers."""
+def allowed(methods: str) -> str:
+    """Return an `Allow` header with the methods that this middleware adds."""
     named = {method.strip() for method in methods.split(",")}
     return ", ".join(sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set())))

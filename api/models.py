@@ -1,4 +1,4 @@
-"""What the API keeps between requests."""
+"""What the API stores between requests."""
 
 from django.conf import settings
 from django.db import models
@@ -7,13 +7,13 @@ from django.utils import timezone
 from owned.ids import ID_LENGTH, random_id
 
 
-class KeptAnswer(models.Model):
-    """The answer to a POST with an `Idempotency-Key`, for whoever sends it again."""
+class StoredResponse(models.Model):
+    """The response to a POST with an `Idempotency-Key`, for its retries."""
 
     pk = models.CompositePrimaryKey("owner_id", "key")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
     key = models.CharField(max_length=255)
-    fingerprint = models.BinaryField(max_length=32)  # SHA-256 of the request's path and body
+    fingerprint = models.BinaryField(max_length=32)  # SHA-256 of the request's path, query and body
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField()
     body = models.BinaryField()
@@ -26,8 +26,8 @@ class KeptAnswer(models.Model):
         return self.key
 
 
-class KeptUpload(models.Model):
-    """A file that somebody has looked at, and not yet said yes to; the next one takes its place."""
+class PendingUpload(models.Model):
+    """A file whose preview a user has seen and not yet confirmed; the next upload replaces it."""
 
     owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
     token = models.CharField(max_length=ID_LENGTH, default=random_id)

@@ -1,126 +1,148 @@
-"""How one request goes through one operation.
+"""What the contract adds to each operation, as two of ninja's decorators.
 
-Stock ninja validates the answer against its schema and renders it in Python; here `response=` is for the
-document alone, and `api.responses` writes what the operation returns.
+`serve` goes around the whole operation (mode "view"), `act` around its function (mode "operation", after
+authentication and validation). Between them a write is one transaction, which ends once the response is made:
+what cannot be sent is not stored either.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, cast
+import inspect
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
 
-from django.http import HttpResponse
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import transaction
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from ninja.errors import ConfigError
 from ninja.operation import Operation
-from pydantic import BaseModel
 
-from api.bodies import JSON, MEBIBYTE, MERGE_PATCH, BodyReader, parse_json
-from api.bulk.rows import read_csv_of, read_ndjson
-from api.idempotency import once
-from api.limits import spend_address, spend_key
+from api.idempotency import Retry
+from api.parsing import BodyReader, check_names, query_names, reader_of
 from api.problems.problem import Problem
 from api.problems.types import READ_ONLY_KEY
-from api.queries import check_query
-from api.requests import ApiRequest
-from api.responses import object_answer, schema_answer
-from api.schemas import Bulk, Patch
-from owned.exports import CSV, NDJSON
-from owned.models import OwnedModel
-
-Run = Callable[..., HttpResponseBase]
+from api.responses import ObjectResponses
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-
-def contract(run: Run) -> Run:
-    """Make an operation keep the contract; a "view" decorator of ninja's, laid around each of the API's."""
-    return Contract(cast(Operation, run.__self__))  # type: ignore[attr-defined]
+Run = Callable[..., HttpResponseBase]
 
 
-class Contract:
-    """One operation, and all that a request goes through: authenticate, count, read strictly, act, answer."""
+class Plan:
+    """What the declaration of an operation says, read once at start."""
 
     def __init__(self, operation: Operation) -> None:
-        """Look once at what the operation declares."""
         self.operation = operation
-        self.query = query_parameters(operation)
-        self.body = body_reader(operation)
-        self.status = next(iter(operation.response_models))
-        self.fields = tuple(answer_schema(operation).model_fields)
+        self.query = query_names(operation)
+        self.body: BodyReader = reader_of(operation.view_func)
+        self.objects = ObjectResponses(operation)
 
-    def __call__(self, request: ApiRequest, **path: Any) -> HttpResponseBase:
-        """Return the answer; whatever goes wrong is one too."""
+
+@dataclass
+class Exchange:
+    """One request on its way through one operation."""
+
+    plan: Plan
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers of a successful response."""
+    stack: ExitStack | None = None
+    began: bool = False
+    retry: Retry | None = None
+
+    def begin(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Check what validation does not; begin the transaction of a write.
+
+        Returns the stored response where the request is a retry. Raises Problem.
+        """
+        check_names(request, self.plan.query)
+        caller = getattr(request, "auth", None)
+        if request.method in SAFE_METHODS:
+            return None
+        if getattr(caller, "read_only", False):
+            raise Problem(READ_ONLY_KEY, "This key may read but not write.")
+        if self.stack is not None:
+            self.stack.enter_context(transaction.atomic())
+        self.began = True
+        self.retry = Retry.of(request, caller)
+        return None if self.retry is None else self.retry.stored()
+
+    def end(self, response: HttpResponseBase) -> HttpResponseBase:
+        """Complete the response; store it for retries, or roll back what failed."""
+        if response.status_code < 400:
+            for name, value in self.headers.items():
+                response[name] = value
+            if self.retry is not None:
+                self.retry.store(response)
+        elif self.began:
+            transaction.set_rollback(True)
+        return response
+
+
+def serve(run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+    """Give each request its exchange, and end it."""
+    operation = operation_of(run)
+    plan = Plan(operation)
+
+    def write(request: HttpRequest, **path: Any) -> HttpResponseBase:
+        exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
+        call = async_to_sync(run) if operation.is_async else run  # type: ignore[arg-type]
         try:
-            refusal = self.operation._run_checks(request)
-            if refusal is None:
-                return self.serve(request, path)
-            if refusal.status_code == 401:
-                spend_address(request)
-            return refusal
-        except Exception as error:
-            return self.operation.api.on_exception(request, error)
+            if "HTTP_IDEMPOTENCY_KEY" in request.META:
+                _ = request.body  # a form cannot be hashed once it is parsed
+            with ExitStack() as exchange.stack:
+                return exchange.end(call(request, **path))
+        except Exception as error:  # of the commit, as a deferred constraint raises
+            return operation.api.on_exception(request, error)
 
-    def serve(self, request: ApiRequest, path: dict[str, Any]) -> HttpResponseBase:
-        """Answer a request whose sender is known. Raises problems."""
-        if self.operation.auth_callbacks:
-            admit(request)
-        check_query(request, self.query)
-        if self.body is not None:
-            request.parsed_body = self.body.read(request)
-        values = self.operation._get_values(request, path, cast(HttpResponse, None))
-        act = partial(self.act, request, values)
-        retry_key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-        return act() if retry_key is None or request.method != "POST" else once(request, retry_key, act)
+    @wraps(run)
+    def view(request: HttpRequest, **path: Any) -> HttpResponseBase:
+        if request.method not in SAFE_METHODS:
+            return write(request, **path)
+        exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
+        return exchange.end(run(request, **path))
 
-    def act(self, request: ApiRequest, values: dict[str, Any]) -> HttpResponseBase:
-        """Call the operation's own function, and make an answer of what it returns."""
-        result = self.operation.view_func(request, **values)
-        if isinstance(result, OwnedModel):
-            return object_answer(request, result, self.fields, self.status)
-        if isinstance(result, BaseModel):
-            return schema_answer(result, self.status)
-        return cast(HttpResponseBase, result)
+    @wraps(run)
+    async def async_view(request: HttpRequest, **path: Any) -> HttpResponseBase:
+        if request.method not in SAFE_METHODS:  # in one thread, which the transaction belongs to
+            return await sync_to_async(write)(request, **path)
+        exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
+        return exchange.end(await run(request, **path))  # type: ignore[misc]
+
+    return async_view if operation.is_async else view
 
 
-def admit(request: ApiRequest) -> None:
-    """Raise a problem for an authenticated caller past the rate limit (429), or without the right (403)."""
-    spend_key(request)
-    if request.auth.read_only and request.method not in SAFE_METHODS:
-        raise Problem(READ_ONLY_KEY, "This key may read but not write.")
+def operation_of(run: Run) -> Operation:
+    """Return the operation that is run, whatever `decorate_view` has put around it. Raises ConfigError."""
+    operation = getattr(inspect.unwrap(run), "__self__", None)
+    if not isinstance(operation, Operation):
+        name = getattr(run, "__qualname__", run)
+        raise ConfigError(f"{name} hides the operation that it decorates; use functools.wraps in it.")
+    return operation
 
 
-def query_parameters(operation: Operation) -> dict[str, bool]:
-    """Return the names of the operation's query parameters, and whether each may stand more than once."""
-    models = [m for m in operation.models if m.__ninja_param_source__ == "query"]
-    return {
-        name: name in model.__ninja_collection_fields__
-        for model in models
-        for name in model.__ninja_flatten_map__
-    }
+def act(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call an operation's function in its transaction, and make the response of an object that it returns."""
 
+    @wraps(function)
+    def call(request: HttpRequest, *args: Any, **values: Any) -> Any:
+        exchange: Exchange = request.exchange  # type: ignore[attr-defined]
+        stored = exchange.begin(request)
+        if stored is not None:
+            return stored
+        result = function(request, *args, **values)
+        return exchange.plan.objects.respond(request, result, exchange.headers)
 
-def body_schema(operation: Operation) -> type[BaseModel] | None:
-    """Return the schema of the operation's body, or None for one that takes no body."""
-    model = next((m for m in operation.models if m.__ninja_param_source__ == "body"), None)
-    if model is None:
-        return None
-    field = model.model_fields[model.__read_from_single_attr__]
-    return cast(type[BaseModel], field.annotation)
+    @wraps(function)
+    async def async_call(request: HttpRequest, *args: Any, **values: Any) -> Any:
+        exchange: Exchange = request.exchange  # type: ignore[attr-defined]
+        begin = exchange.begin if request.method in SAFE_METHODS else sync_to_async(exchange.begin)
+        stored = begin(request)
+        stored = await stored if inspect.isawaitable(stored) else stored
+        if stored is not None:
+            return stored
+        result = await function(request, *args, **values)
+        return exchange.plan.objects.respond(request, result, exchange.headers)
 
-
-def body_reader(operation: Operation) -> BodyReader | None:
-    """Return what reads the operation's body: JSON, and what its schema lets stand for JSON."""
-    schema = body_schema(operation)
-    if schema is None:
-        return None
-    if issubclass(schema, Bulk):
-        csv = read_csv_of(schema.item_schema())
-        return BodyReader({JSON: parse_json, CSV: csv, NDJSON: read_ndjson}, limit=10 * MEBIBYTE)
-    if issubclass(schema, Patch):
-        return BodyReader({JSON: parse_json, MERGE_PATCH: parse_json})
-    return BodyReader({JSON: parse_json})
-
-
-def answer_schema(operation: Operation) -> type[BaseModel]:
-    """Return the schema of the operation's good answer."""
-    wrapper = next(iter(operation.response_models.values()))
-    return cast(type[BaseModel], wrapper.model_fields["response"].annotation)
+    return async_call if inspect.iscoroutinefunction(function) else call

@@ -1,87 +1,81 @@
-"""Keyset pages: page 10,000 costs what page 1 costs, and rows that come or go move no other."""
+"""Pages of a list, with a `Link` to the next (RFC 8288)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-import orjson
-from django.core.signing import BadSignature, Signer
 from django.db import connections
-from django.db.models import BooleanField, F, Func, QuerySet, Value
-from django.db.models.sql.compiler import SQLCompiler
-from django.http import HttpResponse
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from pydantic import BaseModel
 
+from api.flat import flat_fields
 from api.problems.problem import invalid
-from api.requests import ApiRequest
-from api.responses import json_answer
-from api.schemas import OwnedOut, PageQuery
+from api.responses import json_response
+from api.schemas import PageQuery
 from api.selections import Selection
-from owned.compiled import Compiled, Parameter, Row
+from owned.compiled import Compiled, Parameter
+from owned.keyset import Cursors, InvalidCursor, after, place_of
 from owned.models import OwnedModel
 from owned.querysets import OwnedQuerySet, parameter
 
 
-class Past(Func):
-    """`(key, id) > (value, last)`: a row comparison, which one range of an index serves.
-
-    The ORM's own writes `key > … OR (key = … AND id > …)` on SQLite, which walks all rows of equal keys.
-    """
-
-    output_field = BooleanField()
-    arity = 4
-
-    def as_sql(self, compiler: SQLCompiler, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
-        """Write the comparison; `operator` is `>` or `<`."""
-        parts = [compiler.compile(expression) for expression in self.get_source_expressions()]
-        key, tie, value, last = (sql for sql, _ in parts)
-        params = tuple(param for _, params in parts for param in params)
-        return f"({key}, {tie}) {self.extra['operator']} ({value}, {last})", params
-
-
 def paginate(
-    request: ApiRequest, mine: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
-) -> HttpResponse:
-    """Answer with a page of what is selected of `mine`, and a `Link` to the next (RFC 8288).
+    request: HttpRequest, rows: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[BaseModel]
+) -> HttpResponse | dict[str, Any]:
+    """Return a page of the rows that are selected.
 
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
-    content = find_page(request.path, mine, where, page, item)
-    if content["next_cursor"] is None:
-        return json_answer(content)
-    address = request.GET.copy()
-    address["cursor"] = content["next_cursor"]
-    link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
-    return json_answer(content, headers={"Link": f'<{link}>; rel="next"'})
+    owner = request.auth.owner_id  # type: ignore[attr-defined]
+    try:
+        content = find_page(request.path, owner, rows, where, page, item)
+    except InvalidCursor:
+        detail = "was not made by this service for this list, sort and filters; start again without it"
+        raise invalid({"parameter": "cursor", "detail": detail, "code": "invalid_cursor"}) from None
+    if content["next_cursor"] is not None:
+        address = request.GET.copy()
+        address["cursor"] = content["next_cursor"]
+        link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
+        request.exchange.headers["Link"] = f'<{link}>; rel="next"'  # type: ignore[attr-defined]
+    return json_response(content) if flat_fields(item, cast(Any, rows.model)) else content
 
 
 def find_page(
-    path: str, mine: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[OwnedOut]
+    path: str, owner: int, rows: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[BaseModel]
 ) -> dict[str, Any]:
-    """Return a page of the list at a path as `Page` has it: `items`, `next_cursor`, and `count` if asked for.
+    """Return `items`, `next_cursor`, and `count` if asked for. Raises InvalidCursor.
 
-    Raises a 422 problem for a cursor that was not made for this path, owner, sort and filters.
+    The items are dicts if the schema is flat, otherwise objects for the schema to read.
     """
-    mine = mine.from_replica()
-    cursors = Cursors(path, mine.owner_id, where)
+    cursors = Cursors(path, owner, where.model_dump_json(exclude_none=True))
     place = None if page.cursor is None else cursors.read(page.cursor)
-    with planned_for_its_values(mine.db, where):
-        content: dict[str, Any] = {"count": where.of(mine).order_by().count()} if page.count else {}
-        items = fetch(mine, where, tuple(item.model_fields), page.limit, place)
+    rows = rows.from_replica()
+    with planned_for_its_values(rows.db, where):
+        content: dict[str, Any] = {"count": where.of(rows).order_by().count()} if page.count else {}
+        found = fetch(rows, where, flat_fields(item, cast(Any, rows.model)), page.limit, place)
     cursor = None
-    if len(items) > page.limit:
-        items.pop()
-        cursor = cursors.make(items[-1][where.key], items[-1]["id"])
-    return {"items": items, "next_cursor": cursor, **content}
+    if len(found) > page.limit:
+        found.pop()
+        cursor = cursors.make(found[-1].key, found[-1].id)
+    return {"items": [place.item for place in found], "next_cursor": cursor, **content}
+
+
+class Found(NamedTuple):
+    """An item of a page, and its place in the list."""
+
+    key: Any
+    id: str
+    item: Any
 
 
 @contextmanager
 def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
-    """Have PostgreSQL plan what is filtered for the values at hand, by not preparing the statement.
+    """Have PostgreSQL plan a filtered statement for its values, by not preparing it.
 
-    After a few runs a prepared one has one plan for all values, and the one that suits a day on which many
-    are active reads all of the owner's rows for a day on which none is (docs/query-plans.md).
+    After a few runs a prepared statement has one plan for all values, and the one that suits a day with many
+    matches reads all of the owner's rows for a day with none (docs/query-plans.md).
     """
     if not where.filters or connections[using].vendor != "postgresql":
         yield
@@ -96,36 +90,29 @@ def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
 
 
 def fetch(
-    mine: OwnedQuerySet[Any],
-    where: Selection,
-    fields: tuple[str, ...],
-    limit: int,
-    place: tuple[str, str] | None,
-) -> list[dict[str, Any]]:
-    """Return the items after a place, and one more, which tells whether there is another page."""
-    model: type[OwnedModel] = mine.model
+    rows: OwnedQuerySet[Any], where: Selection, fields: tuple[str, ...] | None, limit: int, place: Any
+) -> list[Found]:
+    """Return the items after a place, and one more if there is another page."""
+    model: type[OwnedModel] = rows.model
+    if fields is None:
+        objects = select(rows, where, place)[: limit + 1]
+        return [Found(getattr(row, where.key), row.pk, row) for row in objects]
+    columns = (*fields, where.key, "id")
     filters = where.filters
-    rows: Iterable[Row]
-    if mine.compiled and all(where.compared(model, name) for name in filters):
-        query = page_query(model, type(where), where.sort, tuple(filters), fields, limit, place is not None)
+    if rows.compiled and all(where.compared(model, name) for name in filters):
+        query = page_query(model, type(where), where.sort, tuple(filters), columns, limit, place is not None)
         value, last = place or (None, None)
         values = {f"where {name}": value for name, value in filters.items()}
-        rows = query.rows(mine.db, owner=mine.owner_id, value=value, last=last, **values)
+        read: Any = query.rows(rows.db, owner=rows.owner_id, value=value, last=last, **values)
     else:
-        key: Any = model._meta.get_field(where.key)
-        after = None if place is None else (Value(place[0], key), Value(place[1]))
-        rows = select_page(where.of(mine), where.sort, fields, limit, after)
-    return [dict(zip(fields, row, strict=True)) for row in rows]
+        read = select(rows, where, place).values_list(*columns)[: limit + 1]
+    return [Found(row[-2], row[-1], dict(zip(fields, row, strict=False))) for row in read]
 
 
-def select_page(
-    rows: QuerySet[Any], sort: str, fields: tuple[str, ...], limit: int, after: tuple[Any, Any] | None
-) -> QuerySet[Any, Any]:
-    """Return the query of a page of sorted rows, after two expressions: the sort key and the id."""
-    if after is not None:
-        key, operator = sort.removeprefix("-"), "<" if sort.startswith("-") else ">"
-        rows = rows.filter(Past(F(key), F("id"), *after, operator=operator))
-    return rows.values_list(*fields)[: limit + 1]
+def select(rows: QuerySet[Any], where: Selection, place: tuple[Any, str] | None) -> QuerySet[Any]:
+    """Return the selected rows after a place, in order."""
+    found = where.of(rows)
+    return found if place is None else after(found, where.sort, *place_of(rows.model, where.key, place))
 
 
 @lru_cache(maxsize=256)
@@ -134,41 +121,18 @@ def page_query(
     selection: type[Selection],
     sort: str,
     filters: tuple[str, ...],
-    fields: tuple[str, ...],
+    columns: tuple[str, ...],
     limit: int,
     further: bool,  # noqa: FBT001
 ) -> Compiled:
-    """Return the query of a page, the first or a further one, with parameters for what it compares."""
+    """Return the query of a first or a further page, with parameters for what it compares."""
     key = parameter(model, sort.removeprefix("-"), "value")
-    after = (key, parameter(model, "id", "last")) if further else None
+    last = parameter(model, "id", "last")
     places = {name: Parameter(f"where {name}", selection.compared(model, name)) for name in filters}
 
     def build() -> QuerySet[Any, Any]:
         mine: QuerySet[Any] = QuerySet(model)
         rows = selection.select(mine.filter(owner=parameter(model, "owner")), sort, places)
-        return select_page(rows, sort, fields, limit, after)
+        return (after(rows, sort, key, last) if further else rows).values_list(*columns)[: limit + 1]
 
     return Compiled(build)
-
-
-class Cursors:
-    """Cursors of one list: the place after a row, signed together with all that makes the list this one."""
-
-    def __init__(self, path: str, owner: int, where: Selection) -> None:
-        """Bind to the path, the owner, the sort and the filters, which the cursor need not repeat."""
-        bound = where.model_dump_json(exclude_none=True)
-        self.signer = Signer(sep=".", salt=f"cursor {path} {owner} {bound}")
-
-    def make(self, value: object, id: str) -> str:
-        """Return the cursor after the row that has this sort key and id."""
-        place = orjson.dumps([value, id], option=orjson.OPT_UTC_Z)
-        return self.signer.sign(urlsafe_base64_encode(place))
-
-    def read(self, cursor: str) -> tuple[str, str]:
-        """Return the sort key, as written in JSON, and the id. Raises a 422 problem."""
-        try:
-            value, last = orjson.loads(urlsafe_base64_decode(self.signer.unsign(cursor)))
-        except BadSignature:
-            detail = "was not made by this service for this list, sort and filters; begin without a cursor"
-            raise invalid({"parameter": "cursor", "detail": detail, "code": "invalid_cursor"}) from None
-        return value, last

@@ -68,3 +68,8 @@ def _read(header: str) -> frozenset[str] | None:
     if not _TAGS.fullmatch(header):
         return None
     return frozenset(re.findall(_TAG, header))
+
+
+def at_version(version: str) -> IfMatch:
+    """Return what a form demands that carries the version it was made from; garbage is no version's tag."""
+    return IfMatch(frozenset({f'"{version}"'}))

@@ -1,78 +1,70 @@
-"""What resources build their schemas on: strict on the way in, exact on the way out."""
+"""Base schemas of resources: strict in, exact out."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.inputs import Flag, Id, Limit
+from api.inputs import Flag, Limit, ObjectId, from_json
+from api.parsing import JSON, MERGE_PATCH, BodyReader, parse_json
 
 ItemT = TypeVar("ItemT")
-InT = TypeVar("InT", bound="In")
-
-BULK_ROWS = 10_000
 
 
 class In(BaseModel):
-    """What a client sends: unknown fields are refused, and so is `"5"` or `true` for a number."""
+    """What a client sends. Unknown fields are invalid, and so are `"5"` and `true` for a number.
+
+    Types that JSON does not have (`Decimal`, `UUID`, `Enum`, dates and times) are read from their strings.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Let types that JSON does not have be read from JSON."""
+        for field in cls.model_fields.values():
+            field.annotation = from_json(field.annotation, field.metadata)
+        cls.model_rebuild(force=True)
+
 
 class Patch(In):
-    """A part of what a client sends: laid before an `In` schema, it lets each of its fields be left out.
+    """A part of what a client sends: put before an `In` schema, it makes each field optional.
 
-    `model_dump(exclude_unset=True)` then holds what was sent; an explicit `null` is an error.
+    `model_dump(exclude_unset=True)` then holds what was sent; an explicit `null` is still invalid.
     """
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Give every field a default, which nobody sees."""
         for field in cls.model_fields.values():
-            field.default = None
-        cls.model_rebuild(force=True)
-
-
-class Unreadable(str):
-    """What is wrong with a row of CSV or NDJSON that could not even be read."""
-
-
-def _readable(row: Any) -> Any:
-    if isinstance(row, Unreadable):
-        raise PydanticCustomError("unreadable_row", "{detail}", {"detail": str(row)})
-    return row
-
-
-class Bulk(In, Generic[InT]):
-    """Many objects at once; CSV and NDJSON are read into this form too."""
-
-    items: list[Annotated[InT, BeforeValidator(_readable)]] = Field(min_length=1, max_length=BULK_ROWS)
+            field.default, field.default_factory = None, None
+        super().__pydantic_init_subclass__(**kwargs)
 
     @classmethod
-    def item_schema(cls) -> type[In]:
-        """Return the schema of one object."""
-        item: type[In] = cls.__pydantic_generic_metadata__["args"][0]
-        return item
+    def body_reader(cls) -> BodyReader:
+        """Accept a merge patch too."""
+        return BodyReader({JSON: parse_json, MERGE_PATCH: parse_json})
 
 
 class Out(BaseModel):
-    """What the service answers with."""
+    """What the service returns; read from an object's attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class OwnedOut(Out):
-    """What each owned object shows beside its own fields; a resource adds those, and the times."""
+    """What each owned object shows besides its own fields; a resource adds those, and the times."""
 
-    id: Id
+    id: ObjectId
 
 
 class PageQuery(BaseModel):
     """Which page of a list."""
 
-    limit: Limit = Field(100, description="How many items a page has at most.")
+    limit: Limit = Field(100, description="The most items of a page.")
     cursor: str | None = Field(
-        None, description="The `next_cursor` of the page before, with the same sort and filters."
+        None, description="The `next_cursor` of the previous page; sort and filters must be the same."
     )
-    count: Flag = Field(False, description="Whether to count all that match, on all pages.")
+    count: Flag = Field(False, description="Whether to count the matches on all pages.")
 
 
 class Page(Out, Generic[ItemT]):
@@ -80,13 +72,6 @@ class Page(Out, Generic[ItemT]):
 
     items: list[ItemT]
     next_cursor: str | None = Field(
-        description="Where the next page begins: send it as `cursor`; null on the last page."
+        description="Send it as `cursor` to get the next page; null on the last page."
     )
-    count: int | None = Field(None, description="How many match on all pages; only with `count=true`.")
-
-
-class Created(Out):
-    """What a bulk create made."""
-
-    created: int = Field(description="How many objects were made.", examples=[2])
-    ids: list[Id] = Field(description="Their ids, in the order of the rows.")
+    count: int | None = Field(None, description="The number of matches on all pages; only with `count=true`.")

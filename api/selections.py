@@ -82,9 +82,19 @@ class Selection(BaseModel):
         condition = Q()
         for name, value in filters.items():
             own = cls.own(name)
-            condition &= own.condition(value) if own else Q((name, value))
+            kept = own.condition(value) if own else Q((name, value))
+            if cls.may_repeat(rows.model, name):
+                kept = Q(pk__in=rows.model._base_manager.filter(kept).values("pk"))
+            condition &= kept
         sign = "-" if sort.startswith("-") else ""
         return rows.filter(condition).order_by(sort, f"{sign}id")
+
+    @classmethod
+    def may_repeat(cls, model: type[models.Model], name: str) -> bool:
+        """Whether a filter follows a relation to many, whose join would repeat rows."""
+        first = name.partition("__")[0]
+        fields = {field.name: field for field in model._meta.get_fields()}
+        return first in fields and bool(fields[first].many_to_many or fields[first].one_to_many)
 
     @classmethod
     def own(cls, name: str) -> Filter | None:

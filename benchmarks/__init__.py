@@ -1,1 +1,1 @@
-"""Measures Goatfish beside its peers, and at scale; nothing of this is part of the service."""
+"""Benchmarks of Goatfish, compared with its peers and at scale. They are not part of the service."""

@@ -1,26 +1,26 @@
-"""Measures Goatfish beside its peers: `make bench`, or `python -m benchmarks.bench --help`.
+"""Compares Goatfish with its peers: `make bench`, or `python -m benchmarks.bench --help`.
 
-The rules that make it fair:
+The rules that make the comparison fair:
 
-1.  All contenders run on one machine, in turn, over several rounds; each round begins with another one. What
-    is printed is the median of the rounds, and a ratio is the median of the ratios within each round, so that
-    a slow minute of the machine weighs on no contender alone.
-2.  All use one database, made by Goatfish's migrations: the same tables, indexes and rows. After each run
-    that writes, the rows are put back and the table is vacuumed.
-3.  All do the same work: they look the key up by its SHA-256 in one query, refuse what is expired, revoked,
-    inactive or read-only, validate the same input as strictly, hold a row before they replace it, and give
-    the same JSON. Answers are compared with the database before and after each run; one wrong answer, and
-    any status but the promised one at any time, ends the benchmark.
-4.  Each peer is written and tuned as its own documentation recommends, in one file that its maintainers may
-    read: connection pools or persistent connections, prepared statements, uvloop and httptools, no debug
-    mode. Better ways are welcome.
-5.  All have two worker processes, and are driven with wrk on 16 connections, after a second of warming up.
-6.  Where two cannot be alike, the peer has the better part. Goatfish runs as deployed, from its own
-    gunicorn.conf.py, with all of its contract on: rate limit, ETag, request id, strict queries, problem
-    details, signed cursors, access log. The peers have none of these, and write no log.
-7.  CPU is user and system time of the server's whole process tree, by request, from /proc; PostgreSQL's is
-    that of the processes that serve this database. Memory is what is resident, shared pages counted once.
-    wrk runs on the same machine and takes its part of it, from all alike.
+1.  All contenders run on one machine, one after another, over several rounds. Each round starts with a
+    different contender. Figures are medians over the rounds, and ratios are medians of the ratios within
+    each round, so that a slow minute of the machine does not count against a single contender.
+2.  All use one database with the same tables, indexes and rows, created by Goatfish's migrations. After
+    each run that writes, the rows are restored and the table is vacuumed.
+3.  All do the same work: they look up the key by its SHA-256 in one query, reject keys that are expired,
+    revoked, inactive or read only, validate the same input equally strictly, lock a row before they replace
+    it, and return the same JSON. Before and after each run, responses are compared with the database. One
+    wrong response, or any unexpected status, ends the benchmark.
+4.  Each peer is written and tuned as its own documentation recommends, in one file that its maintainers can
+    review: connection pools or persistent connections, prepared statements, uvloop and httptools, no debug
+    mode. Improvements are welcome.
+5.  All have two worker processes, and are driven by wrk on 16 connections, after one second of warm-up.
+6.  Where two contenders cannot be equal, the peer gets the advantage. Goatfish runs as deployed, with its
+    own gunicorn.conf.py and all features: rate limits, ETags, request IDs, strict queries, problem details,
+    signed cursors and the access log. The peers have none of these, and write no log.
+7.  CPU is the user and system time of the server's whole process tree per request, from /proc. PostgreSQL's
+    CPU is that of the processes that serve this database. Memory is resident memory, with shared pages
+    counted once. wrk runs on the same machine, which slows down all contenders alike.
 """
 
 import shutil
@@ -47,9 +47,9 @@ from benchmarks.report import Results, Sample, page, tables
 OWNERS = 50
 ROWS = 100_000
 CONNECTIONS = 16
-TARGETS = 2_000  # rows that are asked for, of all owners
+TARGETS = 2_000  # rows to request, from all owners
 WARM_UP = 1  # seconds
-MARKS = "<!-- measured -->", "<!-- /measured -->"  # what stands between them is written anew
+MARKS = "<!-- measured -->", "<!-- /measured -->"  # the text between them is replaced
 SCRIPT = Path(__file__).parent / "wrk/drive.lua"
 
 RESTORE = f"""
@@ -60,7 +60,7 @@ INSERT INTO {TABLE} SELECT * FROM bench_kept k WHERE NOT EXISTS (SELECT FROM {TA
 
 @dataclass(frozen=True)
 class Bench:
-    """What is the same in all runs: the database, and the rows that are asked for."""
+    """What all runs share: the database and the rows to request."""
 
     url: str
     connection: Connection
@@ -68,8 +68,8 @@ class Bench:
     folder: Path
 
     def drive(self, operation: Operation, address: str, seconds: int) -> dict[str, float]:
-        """Send requests for so many seconds, and return what wrk counted. Raises WrongAnswerError."""
-        # A request of 1,000 rows is long, and wrk keeps them all in memory: one for each owner will do.
+        """Send requests for `seconds`, and return wrk's counts. Raises WrongAnswerError."""
+        # wrk keeps all requests in memory, and those with 1,000 rows are long, so send one per owner.
         targets = self.targets[:OWNERS] if operation.name == "bulk" else self.targets
         file, body = self.folder / "targets", self.folder / "body"
         file.write_text("".join(f"{key_of(owner)} {id}\n" for owner, id in targets))
@@ -89,7 +89,7 @@ class Bench:
         return counted
 
     def measure(self, operation: Operation, address: str, server: int, seconds: int) -> Sample:
-        """Return what one contender does at one operation. Raises WrongAnswerError."""
+        """Measure one contender at one operation. Raises WrongAnswerError."""
         seconds *= 3 if operation.slow else 1
         samples = self.targets[:: len(self.targets) // 3]
         for owner, id in samples:
@@ -105,7 +105,7 @@ class Bench:
             check(operation, address, self.connection, owner, id)
         requests = counted["requests"]
         if not requests:
-            sys.exit(f"Nothing was answered within {seconds} seconds; --seconds takes more.")
+            sys.exit(f"No response arrived within {seconds} seconds; use a higher --seconds.")
         return Sample(
             rate=requests / counted["seconds"],
             p50=counted["p50"],
@@ -116,33 +116,33 @@ class Bench:
         )
 
     def settle(self) -> None:
-        """Wait until what wrk did not wait for is done too."""
+        """Wait for statements that are still running after wrk has stopped."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
         quiet = 0
         for _ in range(300):
             row = self.connection.execute(query).fetchone()
-            quiet = quiet + 1 if row == (1,) else 0  # this query itself
+            quiet = quiet + 1 if row == (1,) else 0  # only this query
             if quiet == 4:
                 return
             time.sleep(0.05)
-        sys.exit("PostgreSQL does not come to rest.")
+        sys.exit("PostgreSQL is still busy 15 seconds after the run.")
 
     def restore(self) -> None:
-        """Put the rows back as they were at first."""
+        """Restore the original rows."""
         for statement in RESTORE.split(";"):
             self.connection.execute(statement.encode())
         self.connection.execute(f"VACUUM ANALYZE {TABLE}")
 
 
 def main() -> None:
-    """Run the benchmark, and print its tables."""
+    """Run the benchmark and print its tables."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was started is stopped
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that the server is stopped
     options = read_options()
     if shutil.which("wrk") is None:
-        sys.exit("wrk is missing (on Debian: apt-get install wrk).")
+        sys.exit("wrk is not installed (on Debian: apt-get install wrk).")
     if not Path("/proc/self/smaps_rollup").exists():
-        sys.exit("CPU and memory are read from /proc, which Linux alone has.")
+        sys.exit("This benchmark requires Linux, because it reads CPU and memory from /proc.")
     with (
         TemporaryDirectory() as folder,
         database(options.server, "goatfish_bench") as url,
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def run(bench: Bench, options: Namespace) -> Results:
-    """Measure all contenders at all operations, in all rounds. Ends the program at a wrong answer."""
+    """Measure all contenders at all operations, in all rounds. Exits on a wrong response."""
     results: Results = defaultdict(list)
     progress = Progress(options.rounds * len(options.contenders) * len(options.operations))
     for round, contender in turns(options.contenders, options.rounds):
@@ -176,13 +176,13 @@ def run(bench: Bench, options: Namespace) -> Results:
                     if operation.writes:
                         bench.restore()
         except WrongAnswerError as error:
-            sys.exit(f"{contender.title} gave a wrong answer. {error}")
+            sys.exit(f"{contender.title} returned a wrong response. {error}")
     progress.end()
     return results
 
 
 def turns(contenders: list[Contender], rounds: int) -> Iterator[tuple[int, Contender]]:
-    """Yield each contender in each round; each round begins with another one."""
+    """Yield each contender in each round. Each round starts with a different one."""
     for round in range(rounds):
         first = round % len(contenders)
         for contender in contenders[first:] + contenders[:first]:
@@ -190,26 +190,26 @@ def turns(contenders: list[Contender], rounds: int) -> Iterator[tuple[int, Conte
 
 
 def read_options() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description="Measures Goatfish beside its peers.")
+    """Parse the command line."""
+    parser = ArgumentParser(description="Compares Goatfish with its peers.")
     parser.add_argument("--rounds", type=int, choices=range(1, 21), default=3, metavar="1-20")
     parser.add_argument(
-        "--seconds", type=int, choices=range(1, 61), default=5, metavar="1-60", help="a run's"
+        "--seconds", type=int, choices=range(1, 61), default=5, metavar="1-60", help="per run"
     )
     chosen(parser, "--contenders", CONTENDERS)
     chosen(parser, "--operations", OPERATIONS)
     parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this page too")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also write the tables to this page")
     return parser.parse_args()
 
 
 def chosen(parser: ArgumentParser, option: str, all: list[Contender] | list[Operation]) -> None:
-    """Add an option that takes names, separated by commas; all of them are its default."""
+    """Add an option that accepts names, separated by commas. The default is all of them."""
 
     def pick(names: str) -> list[Contender | Operation]:
         picked: list[Contender | Operation] = [one for one in all if one.name in names.split(",")]
         if len(picked) != len(names.split(",")):
-            parser.error(f"{option} takes {', '.join(one.name for one in all)}, separated by commas")
+            parser.error(f"{option} must be names separated by commas: {', '.join(one.name for one in all)}")
         return picked
 
     parser.add_argument(option, type=pick, default=all, metavar="NAMES", help=", ".join(o.name for o in all))

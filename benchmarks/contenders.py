@@ -1,4 +1,4 @@
-"""Who takes part, and how each is started: two worker processes, as its documentation recommends."""
+"""The contenders, and how each is started: with two worker processes, as its documentation recommends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ WORKERS = "2"
 
 @dataclass(frozen=True)
 class Contender:
-    """A server, and how to start it on a port."""
+    """A server and how to start it on a port."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class Contender:
 
 
 def goatfish_environment(database: str, port: int) -> dict[str, str]:
-    """Return Goatfish's environment; the limit is set so high that nothing reaches it, and counted still."""
+    """Return Goatfish's environment. Its rate limit is counted, but too high to be reached."""
     return service_environment(
         database, PORT=str(port), WEB_CONCURRENCY=WORKERS, RATE_LIMIT="999999999/minute"
     )

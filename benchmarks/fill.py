@@ -1,4 +1,4 @@
-"""Makes and fills a PostgreSQL database: the same rows on each run, whatever their number."""
+"""Creates and fills a PostgreSQL database, with the same rows in each run."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ INSERT INTO accounts_apikey (user_id, name, prefix, digest, read_only, created_a
 VALUES (%s, 'bench', %s, %s, false, '2025-01-01Z', now())
 """
 
-# Ids look as random as the service's own. The first `large` rows are owner 1's, the others take turns.
+# Ids look as random as the service's own. The first `large` belong to owner 1; all owners share the rest.
 SIMULATIONS = """
 INSERT INTO simulations_simulation (id, owner_id, name, start_date, end_date, created_at, updated_at, version)
 SELECT
@@ -45,7 +45,7 @@ SELECT
 FROM generate_series(1, %(rows)s) n
 """
 
-# What is made again after a fill, much faster than it is kept up row by row.
+# Recreated after a fill, which is much faster than updating them row by row.
 CONSTRAINTS = """
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'f') ORDER BY contype DESC
@@ -57,28 +57,28 @@ WHERE indrelid = %s::regclass AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE 
 
 
 def key_of(owner: int) -> str:
-    """Return the API key of an owner, well-formed and the same on each run."""
+    """Return the API key of an owner: well-formed, and the same in each run."""
     secret = f"{owner:030d}"
     return f"gf_{secret}{checksum(secret)}"
 
 
 def connect(url: str) -> Connection:
-    """Connect, in autocommit. Ends the program with one line where there is no PostgreSQL."""
+    """Connect in autocommit mode. Exits with one line if PostgreSQL cannot be reached."""
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
-        sys.exit(f"PostgreSQL cannot be used: {' '.join(str(error).split())}; --server names another.")
+        sys.exit(f"Cannot connect to PostgreSQL: {' '.join(str(error).split())} (see --server)")
 
 
 @contextmanager
 def database(server: str, name: str, *, keep: bool = False) -> Iterator[str]:
-    """Make a database with Goatfish's tables, yield its URL, and drop it unless told to keep it."""
+    """Create a database with Goatfish's tables, yield its URL, and drop it unless `keep` is true."""
     own = Identifier(name)
     with connect(f"{server}/postgres") as admin:
         try:
             admin.execute(SQL("DROP DATABASE IF EXISTS {}").format(own))
         except psycopg.errors.ObjectInUse:
-            sys.exit(f"The database {name} is in use; does another benchmark run?")
+            sys.exit(f"The database {name} is in use. Is another benchmark running?")
         admin.execute(SQL("CREATE DATABASE {}").format(own))
         try:
             migrate(f"{server}/{name}")
@@ -95,7 +95,7 @@ def migrate(url: str) -> None:
 
 
 def service_environment(url: str, **more: str) -> dict[str, str]:
-    """Return the environment in which Goatfish runs: nothing of the caller's own settings, or of `.env`."""
+    """Return the environment for Goatfish, without the caller's own settings or those in `.env`."""
     unset = dict.fromkeys(("DEBUG", "REDIS_URL", "HTTPS", "ALLOWED_HOSTS", "METRICS_TOKEN"), "")
     return {
         "PATH": os.environ["PATH"],
@@ -107,21 +107,21 @@ def service_environment(url: str, **more: str) -> dict[str, str]:
 
 
 def fill(connection: Connection, rows: int, owners: int, large: int = 0) -> None:
-    """Make the owners, a key for each, and their simulations; the first `large` of these are owner 1's."""
+    """Create the owners, a key for each, and their simulations. The first `large` belong to owner 1."""
     connection.execute(USERS, [owners])
     keys = ((owner, key_of(owner)) for owner in range(1, owners + 1))
     with connection.cursor() as cursor:
         cursor.executemany(KEYS, [(owner, key[:PREFIX_LENGTH], digest_of(key)) for owner, key in keys])
     with without_indexes(connection):
         connection.execute(SIMULATIONS, {"rows": rows, "owners": owners, "large": large})
-    # What a run leaves behind is cleaned up between the runs, and not in the middle of one.
+    # The benchmark vacuums between runs, so that autovacuum does not start during one.
     connection.execute(f"ALTER TABLE {TABLE} SET (autovacuum_enabled = false)")
     connection.execute("VACUUM ANALYZE")
 
 
 @contextmanager
 def without_indexes(connection: Connection) -> Iterator[None]:
-    """Drop the keys and indexes of the table, and make them again as they were."""
+    """Drop the table's constraints and indexes, and recreate them afterwards."""
     table = Identifier(TABLE)
     constraints = connection.execute(CONSTRAINTS, [TABLE]).fetchall()
     indexes = connection.execute(INDEXES, [TABLE]).fetchall()

@@ -1,4 +1,4 @@
-"""What the contenders are asked, and what a right answer is."""
+"""The requests, and the checks of their responses."""
 
 import http.client
 from collections.abc import Callable
@@ -20,8 +20,8 @@ Check = Callable[[Connection, int, str, Any], bool]
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One kind of request. `right` compares an answer with what the database holds; `slow` ones run thrice as
-    long, so that what is under way when wrk stops is little beside what was answered."""
+    """One kind of request. `right` compares a response with the database. `slow` operations run three times
+    as long, so that few requests are still in progress when wrk stops."""
 
     name: str
     title: str
@@ -34,17 +34,16 @@ class Operation:
 
     @property
     def body(self) -> bytes | None:
-        """The body to send."""
         return None if self.payload is None else orjson.dumps(self.payload)
 
     @property
     def writes(self) -> bool:
-        """Whether it leaves rows behind."""
+        """Whether it changes rows."""
         return self.method != "GET"
 
 
 def rows(connection: Connection, rest: str, *params: Any) -> list[dict[str, Any]]:
-    """Return rows of the table as their JSON has to show them."""
+    """Return rows of the table as their JSON must represent them."""
     found = connection.execute(f"SELECT {', '.join(FIELDS)} FROM {TABLE} {rest}".encode(), params)
     shown = [dict(zip(FIELDS, row, strict=True)) for row in found]
     items: list[dict[str, Any]] = orjson.loads(orjson.dumps(shown, option=orjson.OPT_UTC_Z))
@@ -52,34 +51,34 @@ def rows(connection: Connection, rest: str, *params: Any) -> list[dict[str, Any]
 
 
 def right_object(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether this is the object of that id, as it is stored."""
+    """Return whether this is the object with that id, as it is stored."""
     return bool([content] == rows(connection, "WHERE owner_id = %s AND id = %s", owner, id))
 
 
 def right_change(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether this is the object of that id, with the values that were sent."""
+    """Return whether this is the object with that id, with the values that were sent."""
     return right_object(connection, owner, id, content) and content.items() >= PAYLOAD.items()
 
 
 def right_creation(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether this is a new object with the values that were sent."""
+    """Return whether this is a new object with the values that were sent."""
     return content["id"] != id and right_change(connection, owner, content["id"], content)
 
 
 def right_page(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether these are the owner's newest hundred, and more to come."""
+    """Return whether this page has the owner's newest hundred, and a cursor."""
     rest = "WHERE owner_id = %s ORDER BY created_at DESC, id DESC LIMIT 100"
     return right_items(content, rows(connection, rest, owner))
 
 
 def right_filtered_page(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether these are the first hundred by name that begin on that day or later."""
+    """Return whether this page has the first hundred by name that start on or after that day."""
     rest = "WHERE owner_id = %s AND start_date >= %s ORDER BY name, id LIMIT 100"
     return right_items(content, rows(connection, rest, owner, DAY))
 
 
 def right_items(content: Any, items: list[dict[str, Any]]) -> bool:
-    """Tell whether a page holds these items, a hundred, and the cursor of the next page."""
+    """Return whether a page has exactly these items, a hundred of them, and a cursor."""
     cursor = content.get("next_cursor")
     return (
         len(items) == 100 and isinstance(cursor, str) and content == {"items": items, "next_cursor": cursor}
@@ -87,7 +86,7 @@ def right_items(content: Any, items: list[dict[str, Any]]) -> bool:
 
 
 def right_bulk(connection: Connection, owner: int, id: str, content: Any) -> bool:
-    """Tell whether all rows were created, and their ids told."""
+    """Return whether all rows were created and their ids returned."""
     ids = content["ids"]
     created = rows(connection, "WHERE owner_id = %s AND id = ANY(%s)", owner, ids)
     sent = all(row.items() >= PAYLOAD.items() for row in created)
@@ -119,11 +118,11 @@ OPERATIONS = [
 
 
 class WrongAnswerError(Exception):
-    """An answer with another status, or another content, than the operation promises."""
+    """A response with an unexpected status or content."""
 
 
 def check(operation: Operation, address: str, connection: Connection, owner: int, id: str) -> None:
-    """Send one request, and compare the answer with the database. Raises WrongAnswerError."""
+    """Send one request, and compare the response with the database. Raises WrongAnswerError."""
     client = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
     headers = {"X-API-Key": key_of(owner), "Content-Type": "application/json"}
     try:
@@ -132,8 +131,8 @@ def check(operation: Operation, address: str, connection: Connection, owner: int
         text = response.read()
     finally:
         client.close()
-    place = f"{operation.method} {operation.path} answered {response.status}: {text[:500]!r}"
+    place = f"{operation.method} {operation.path} returned {response.status}: {text[:500]!r}"
     if response.status != operation.status:
         raise WrongAnswerError(place)
     if not operation.right(connection, owner, id, orjson.loads(text)):
-        raise WrongAnswerError(f"{place}, which is not what the database holds")
+        raise WrongAnswerError(f"{place}, which does not match the database")

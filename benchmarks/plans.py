@@ -1,10 +1,10 @@
-"""Which plans the database makes of the list's queries, for one owner of a million rows among a hundred.
+"""Prints the query plans of the list, for one owner of a million rows among a hundred owners.
 
     DATABASE_URL=postgres://postgres@127.0.0.1/plans SECRET_KEY=x .venv/bin/python benchmarks/plans.py
 
-The first run fills the database, which has to be empty or made by an earlier run. Each query is the very one
-that the API sends: a request goes through it, and its query on simulations is asked for its plan.
-`docs/query-plans.md` has the results, and what was learned.
+The first run fills the database, which must be empty or created by an earlier run. Each query is the one
+that the API sends: the script sends a request, captures its query on simulations, and explains it.
+`docs/query-plans.md` has the results and findings.
 """
 # ruff: noqa: E402, FBT001, T201
 
@@ -33,13 +33,13 @@ from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import ApiKey, User
-from api.paging import Cursors
 from owned.ids import ALPHABET, ID_LENGTH
+from owned.keyset import Cursors
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 
 OWNERS, BIG, SMALL = 100, 1_000_000, 10_000
-FIRST_DAY, DAYS = date(2016, 1, 1), 3_900  # to September 2026: nearly all is past
+FIRST_DAY, DAYS = date(2016, 1, 1), 3_900  # to September 2026: nearly all are in the past
 COLUMNS = ("id", "owner_id", "name", "start_date", "end_date", "created_at", "updated_at", "version")
 SORTS = ("created_at", "updated_at", "name", "start_date", "end_date")
 FILTERS = {
@@ -48,27 +48,27 @@ FILTERS = {
     "q, 1 in 100": "q=TIDE",
     "q, few match": "q=run 000777 of the MON",
     "q, none match": "q=nothing like it",
-    "active_on, long past": "active_on=2016-01-02",
-    "active_on, mid-way": "active_on=2021-05-01",
+    "active_on, in the distant past": "active_on=2016-01-02",
+    "active_on, midway": "active_on=2021-05-01",
     "active_on, today": "active_on=2026-09-04",
-    "active_on, to come": "active_on=2026-09-20",
-    "overlaps, a month mid-way": "overlaps=2021-05-01/2021-05-31",
-    "overlaps, to come": "overlaps=2026-09-20/2026-12-31",
-    "start_date from and to": "start_date__gte=2021-05-01&start_date__lte=2021-05-03",
-    "created_at from, before": "created_at__gte=2021-05-01T00:00:00Z&created_at__lt=2021-05-02T00:00:00Z",
+    "active_on, in the future": "active_on=2026-09-20",
+    "overlaps, a month midway": "overlaps=2021-05-01/2021-05-31",
+    "overlaps, in the future": "overlaps=2026-09-20/2026-12-31",
+    "start_date range": "start_date__gte=2021-05-01&start_date__lte=2021-05-03",
+    "created_at range": "created_at__gte=2021-05-01T00:00:00Z&created_at__lt=2021-05-02T00:00:00Z",
 }
 
 
 class Plan(NamedTuple):
-    """What the database says of one query."""
+    """The plan and timing of one query."""
 
     indexes: str
     rows: str
-    milliseconds: list[float]  # planned for its values; on PostgreSQL also with the plan for any values
+    milliseconds: list[float]  # with the custom plan; on PostgreSQL also with the generic plan
 
 
 def rows(owners: list[int]) -> Iterator[tuple[Any, ...]]:
-    """Make the simulations of all owners, in random order of owner and time, the same in each run."""
+    """Yield the simulations of all owners, in random order of owner and time, the same in each run."""
     chance = random.Random(1)
     shares = [owners[0]] * BIG + [owner for owner in owners[1:] for _ in range(SMALL)]
     chance.shuffle(shares)
@@ -93,7 +93,7 @@ def rows(owners: list[int]) -> Iterator[tuple[Any, ...]]:
 
 
 def fill() -> None:
-    """Fill an empty database, and let it count."""
+    """Fill an empty database, and update its statistics."""
     owners = User.objects.bulk_create(User(username=f"owner-{number}") for number in range(OWNERS))
     table, columns = Simulation._meta.db_table, ", ".join(COLUMNS)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -112,14 +112,14 @@ def fill() -> None:
                 )
                 for row in made
             )
-            cursor.execute("PRAGMA cache_size = -2000000")  # KiB; the default one takes a quarter of an hour
+            cursor.execute("PRAGMA cache_size = -2000000")  # KiB; with the default, it takes 15 minutes
             cursor.connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", texts)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 class Api:
-    """The API, called as the owner of a million."""
+    """The API, called as the owner of a million simulations."""
 
     def __init__(self) -> None:
         self.owner = User.objects.get(username="owner-0")
@@ -127,7 +127,7 @@ class Api:
         self.client = Client(SERVER_NAME="localhost", headers={"X-API-Key": self.key})
 
     def get(self, query: str) -> list[tuple[str, Any]]:
-        """Send a request; return the queries on simulations that it made, each with its parameters."""
+        """Send a request, and return its queries on simulations, each with its parameters."""
         queries: list[tuple[str, Any]] = []
 
         def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -142,16 +142,18 @@ class Api:
         return queries
 
     def deep(self, sort: str) -> str:
-        """Return the cursor after 90 in 100 of the owner's simulations."""
+        """Return the cursor after 90 % of the owner's simulations."""
         where = SimulationSelection.model_validate({"sort": sort})
         rows = where.of(Simulation.objects.filter(owner=self.owner))
         value, id = rows.values_list(where.key, "id")[BIG * 9 // 10]
         where = SimulationSelection(sort=sort) if sort != "-created_at" else SimulationSelection()
-        return Cursors("/api/simulations", self.owner.pk, where).make(value, id)
+        return Cursors("/api/simulations", self.owner.pk, where.model_dump_json(exclude_none=True)).make(
+            value, id
+        )
 
 
 def explain(sql: str, params: Any) -> Plan:
-    """Ask for the plan and print it; the times are medians of three, after one run that warms the cache."""
+    """Explain a query and print its plan. The times are medians of three runs, after a warm-up."""
     on_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
         taken: list[float] = []
@@ -171,7 +173,7 @@ def explain(sql: str, params: Any) -> Plan:
 
 
 def milliseconds(cursor: Any, sql: str, params: Any) -> float:
-    """Take the time of a query."""
+    """Return the median time of a query."""
     times = []
     for _ in range(4):
         began = time.perf_counter()
@@ -182,7 +184,7 @@ def milliseconds(cursor: Any, sql: str, params: Any) -> float:
 
 
 def rows_read(lines: list[str]) -> int:
-    """Add up what PostgreSQL's scans looked at, whether it was kept or not."""
+    """Return how many rows PostgreSQL's scans read, including those that a filter removed."""
     total, loops, scanning = 0, 1, False
     for line in lines:
         if node := re.search(r"actual time=\S+ rows=(\d+) loops=(\d+)", line):
@@ -195,7 +197,7 @@ def rows_read(lines: list[str]) -> int:
 
 
 def main() -> None:
-    """Fill what is empty, then print each query's plan, and one table of all."""
+    """Fill the database if it is empty, then print each query's plan and a table of all of them."""
     call_command("migrate", verbosity=0)
     if not User.objects.exists():
         fill()
@@ -216,7 +218,7 @@ def main() -> None:
         print(sql, params, sep="\n", end="\n\n")
         table.append((name, explain(sql, params)))
     print(
-        "| query | index | rows read | ms | ms, one plan for all values |",
+        "| query | index | rows read | ms | ms, generic plan |",
         "|---|---|---:|---:|---:|",
         sep="\n",
     )

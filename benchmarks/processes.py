@@ -1,4 +1,4 @@
-"""Starts and stops a server, and reads from /proc what it and PostgreSQL use."""
+"""Starts and stops servers, and reads their and PostgreSQL's resource usage from /proc."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ STOP_TIMEOUT = 10.0
 
 @contextmanager
 def serving(contender: Contender, database: str) -> Iterator[tuple[str, int]]:
-    """Start a contender, yield its address and process id, and stop what was started."""
+    """Start a contender, yield its address and process id, and stop it afterwards."""
     port = free_port()
     with TemporaryFile("w+") as log:
         server = subprocess.Popen(
@@ -36,31 +36,31 @@ def serving(contender: Contender, database: str) -> Iterator[tuple[str, int]]:
             yield f"http://127.0.0.1:{port}", server.pid
         except BaseException:
             log.seek(max(log.tell() - 4_000, 0))
-            sys.stderr.write(f"\nThe last lines of {contender.title}:\n{log.read()}\n")
+            sys.stderr.write(f"\nThe last lines of the log of {contender.title}:\n{log.read()}\n")
             raise
         finally:
             stop(server)
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], address: str) -> None:
-    """Wait for a first good answer. Ends the program when the server does, or takes too long."""
+    """Wait for the first successful response. Exits if the server exits or takes too long."""
     request = urllib.request.Request(f"{address}/api/simulations?limit=1", headers={"X-API-Key": key_of(1)})
     deadline = time.monotonic() + START_TIMEOUT
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), urllib.request.urlopen(request, timeout=5):
             return
         time.sleep(0.1)
-    sys.exit("The server did not start, or gave no good answer.")
+    sys.exit("The server did not start, or returned no successful response.")
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End a server, and whatever of its processes outlives it, each by its id."""
+    """Stop a server, and kill any of its processes that outlive it, each by its id."""
     family = tree(server.pid)
     server.terminate()
     try:
@@ -75,8 +75,8 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def tree(root: int) -> dict[int, int]:
-    """Return a process and all that descend from it, each with its time of start, which tells it from a later
-    one with the same id."""
+    """Return a process and its descendants, each with its start time, which distinguishes it from a later
+    process with the same id."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and (of := parent(int(entry.name))) is not None:
@@ -90,7 +90,7 @@ def tree(root: int) -> dict[int, int]:
 
 
 def stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the third on, none for a process that is gone."""
+    """Return the fields of /proc/PID/stat from the third on, or none if the process has exited."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -98,24 +98,24 @@ def stat(pid: int) -> list[str]:
 
 
 def parent(pid: int) -> int | None:
-    """Return the id of a process's parent, or None for one that is gone."""
+    """Return the id of a process's parent, or None if the process has exited."""
     fields = stat(pid)
     return int(fields[1]) if fields else None
 
 
 def started(pid: int) -> int:
-    """Return when a process was started, in ticks since the machine was."""
+    """Return the start time of a process, in clock ticks since boot."""
     fields = stat(pid)
     return int(fields[19]) if fields else 0
 
 
 def cpu(pids: Iterable[int]) -> float:
-    """Return the seconds of CPU, user and system, that the processes have used."""
+    """Return the user and system CPU time of the processes, in seconds."""
     return sum(int(fields[11]) + int(fields[12]) for pid in pids if (fields := stat(pid))) / TICKS
 
 
 def memory(pids: Iterable[int]) -> int:
-    """Return the resident bytes of the processes; a page that several share counts once in all."""
+    """Return the resident memory of the processes, in bytes. Shared pages are counted once."""
     total = 0
     for pid in pids:
         with suppress(OSError):
@@ -125,9 +125,9 @@ def memory(pids: Iterable[int]) -> int:
 
 
 def postgres(connection: Connection) -> list[int]:
-    """Return the processes of PostgreSQL that serve this database or all of them, or none for one elsewhere.
+    """Return PostgreSQL's processes, or none if the server is on another machine.
 
-    The backends of other databases are left out: on a shared server, they work for somebody else.
+    The backends of other databases are excluded, because they may be busy on a shared server.
     """
     pid = connection.info.backend_pid
     with suppress(OSError):

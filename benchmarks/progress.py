@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; elsewhere a line a step."""
+"""A progress bar on a terminal, or one line per step elsewhere."""
 
 import sys
 
@@ -6,14 +6,13 @@ WIDTH = 24
 
 
 class Progress:
-    """Shows how many of all steps are done, and which is under way."""
+    """Shows the number of completed steps and the current one."""
 
     def __init__(self, steps: int) -> None:
-        """Begin with none done."""
         self.steps, self.done = steps, 0
 
     def show(self, step: str) -> None:
-        """Say which step begins."""
+        """Show the step that begins."""
         filled = WIDTH * self.done // self.steps
         bar = f"[{'#' * filled}{'.' * (WIDTH - filled)}] {self.done}/{self.steps} {step}"
         sys.stderr.write(f"\r\x1b[2K{bar}" if sys.stderr.isatty() else f"{bar}\n")
@@ -21,5 +20,5 @@ class Progress:
         self.done += 1
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Clear the bar."""
         sys.stderr.write("\r\x1b[2K" if sys.stderr.isatty() else "")

@@ -1,4 +1,4 @@
-"""Tables of what was measured, and the page that keeps them."""
+"""The tables of results, and the page that shows them."""
 
 import os
 import platform
@@ -23,8 +23,8 @@ PAGE = """\
 make bench ARGS="{arguments}"
 ```
 
-- {date}; rounds: {rounds}, seconds a run: {seconds}
-- {processor}, {cores} cores, {memory} GiB; load by other programs before the start: {load:.1f}
+- {date}; rounds: {rounds}, seconds per run: {seconds}
+- {processor}, {cores} cores, {memory} GiB; load average before the start: {load:.1f}
 - {system}, PostgreSQL {postgres}, Python {python}
 - {packages}
 
@@ -39,7 +39,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: requests a second, milliseconds, microseconds of CPU a request, mebibytes."""
+    """One run: requests per second, milliseconds, microseconds of CPU per request, mebibytes."""
 
     rate: float
     p50: float
@@ -67,7 +67,7 @@ def table(results: Results, operation: Operation) -> str:
 
 
 def row(results: Results, operation: Operation, contender: Contender) -> str:
-    """Return what one contender did, as the medians of the rounds."""
+    """Return one contender's row, with the medians of the rounds."""
     samples = results[operation, contender]
     own = results.get((operation, CONTENDERS[0]), [])
     database = [sample.database for sample in samples if sample.database is not None]
@@ -93,7 +93,7 @@ def ratio(samples: list[Sample], own: list[Sample], of: Callable[[Sample], float
 
 
 def page(results: Results, options: Namespace, postgres: str) -> str:
-    """Return the page that keeps the tables, with the machine and the command."""
+    """Return the tables with the command and a description of the machine."""
     lock = (Path(__file__).parent / "requirements.lock").read_text()
     return PAGE.format(
         arguments=f"--rounds {options.rounds} --seconds {options.seconds}",

@@ -1,8 +1,8 @@
-"""Measures Goatfish at 10 million rows: `python -m benchmarks.scale --help`.
+"""Measures Goatfish with 10 million rows: `python -m benchmarks.scale --help`.
 
-A thousand owners have them, and the first of these a tenth of all. Beside it is a database of ten thousand
-rows, to which the same requests go in turn. They go to the service as deployed, one at a time; what is
-printed is the median in milliseconds, as a client on the same machine sees it.
+The rows belong to a thousand owners; the first owns a tenth of all rows. For comparison, a second database
+has ten thousand rows, and the same requests alternate between the two. Requests go to the service as
+deployed, one at a time. The figures are median milliseconds, as seen by a client on the same machine.
 """
 
 import csv
@@ -36,7 +36,7 @@ FEW = 10_000
 
 @dataclass(frozen=True)
 class Place:
-    """A database of so many rows, and a service on it."""
+    """A database with `rows` rows, and a service that uses it."""
 
     rows: int
     owners: int
@@ -46,7 +46,7 @@ class Place:
 
 
 def main() -> None:
-    """Make the rows, measure, and print the tables."""
+    """Create the rows, measure, and print the tables."""
     options = read_options()
     with place(options, FEW) as few, place(options, options.rows) as many:
         sys.stdout.write(
@@ -55,14 +55,14 @@ def main() -> None:
         for who in "the large owner", "a small owner":
             measure_requests((few, many), options.requests, who)
         sys.stdout.write(f"\n| {many.rows:,} rows | |\n|---|--:|\n")
-        django.setup()  # on the larger one, whose environment came last
+        django.setup()  # with the larger database, whose environment was set last
         measure_pages(many, options.requests)
         measure_streams(many.address, many.server, many.connection)
 
 
 @contextmanager
 def place(options: Namespace, rows: int) -> Iterator[Place]:
-    """Make a database, fill it, and serve it."""
+    """Create a database, fill it, and start a service on it."""
     owners = min(OWNERS, rows // 200)
     name = f"goatfish_scale_{rows}"
     with database(options.server, name, keep=options.keep) as url, connect(url) as connection:
@@ -76,7 +76,7 @@ def place(options: Namespace, rows: int) -> Iterator[Place]:
 
 
 def measure_requests(places: Sequence[Place], times: int, who: str) -> None:
-    """Print the median times of one owner's requests, sent to each place in turn."""
+    """Print the median times of one owner's requests, alternating between the places."""
     clients, ids = [], []
     for place in places:
         owner = LARGE if who == "the large owner" else place.owners
@@ -100,7 +100,7 @@ def measure_requests(places: Sequence[Place], times: int, who: str) -> None:
 
 
 def measure_pages(place: Place, times: int) -> None:
-    """Print the median times of pages of the large owner's list, from its first to its last."""
+    """Print the median times of the first, a middle and the last page of the large owner's list."""
     numbers = [1, LAST_PAGE // 100, LAST_PAGE]
     client = Client(place.address, LARGE)
     paths = {number: page_path(place.connection, LARGE, number) for number in numbers}
@@ -110,26 +110,26 @@ def measure_pages(place: Place, times: int) -> None:
 
 
 def measure_streams(address: str, server: int, connection: Connection) -> None:
-    """Print how long the large owner's export and bulk creates take, and what memory the server has then."""
+    """Print how long the large owner's export and bulk creates take, and the server's memory after each."""
     begun = time.monotonic()
     loop_over_instances()
-    print_row("the export in CSV by a loop over model instances", time.monotonic() - begun, "s")
+    print_row("CSV export with a loop over model instances", time.monotonic() - begun, "s")
     client = Client(address, LARGE)
-    print_row("memory of the server before", memory(tree(server)) / 2**20, "MiB")
+    print_row("memory of the server before the exports", memory(tree(server)) / 2**20, "MiB")
     for format in ("csv", "ndjson"):
         begun = time.monotonic()
         length = client.stream(f"/export?format={format}")
         print_row(f"export, {format}, {length / 2**20:,.0f} MiB", time.monotonic() - begun, "s")
-        print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
-    print_median("COPY of 1,000 rows by psycopg alone", 3, partial(copy_rows, connection, 1_000))
+        print_row("memory of the server afterwards", memory(tree(server)) / 2**20, "MiB")
+    print_median("COPY of 1,000 rows with psycopg alone", 3, partial(copy_rows, connection, 1_000))
     for rows in (1_000, 10_000):
         body = {"items": [PAYLOAD] * rows}
         print_median(f"bulk of {rows:,}", 3, partial(client.send, "/bulk", "POST", body))
-        print_row("memory of the server after it", memory(tree(server)) / 2**20, "MiB")
+        print_row("memory of the server afterwards", memory(tree(server)) / 2**20, "MiB")
 
 
 def copy_rows(connection: Connection, number: int) -> None:
-    """Make rows as a bulk create does, with nothing around it."""
+    """Create rows with the same COPY as a bulk create, and nothing else."""
     now = datetime.now(UTC)
     row = (LARGE, now, now, 1, *PAYLOAD.values())
     columns = ", ".join(("id", "owner_id", "created_at", "updated_at", "version", *PAYLOAD))
@@ -139,14 +139,14 @@ def copy_rows(connection: Connection, number: int) -> None:
 
 
 def loop_over_instances() -> None:
-    """Write the large owner's CSV as it is commonly written, which the export is compared with."""
+    """Write the large owner's CSV with the usual loop, for comparison with the export."""
     from django.db import connection
 
     from simulations.models import Simulation
 
     fields = ["id", "name", "start_date", "end_date", "created_at", "updated_at"]
     connection.ensure_connection()
-    register_tzloader(UTC, connection.connection)  # Django's own, which the service replaces
+    register_tzloader(UTC, connection.connection)  # Django's own loader, which the service replaces
     with open(os.devnull, "w", newline="") as file:
         writer = csv.writer(file)
         for row in Simulation.objects.filter(owner=LARGE).order_by("-created_at", "-id").iterator():
@@ -154,10 +154,10 @@ def loop_over_instances() -> None:
 
 
 def page_path(connection: Connection, owner: int, number: int) -> str | None:
-    """Return the query of an owner's page, or None past the last.
+    """Return the query string of an owner's page, or None after the last page.
 
-    The cursor is made as the service makes it, from the row before the page, instead of by a walk through all
-    pages before it.
+    The cursor is built from the row before the page, with the service's own code, so that the pages before
+    it need not be fetched.
     """
     if number == 1:
         return ""
@@ -167,15 +167,16 @@ def page_path(connection: Connection, owner: int, number: int) -> str | None:
 
 
 def cursor_after(owner: int, created_at: datetime, id: str) -> str:
-    """Return the service's own cursor of an owner's plain list."""
-    from api.paging import Cursors
+    """Return the service's cursor for an owner's unfiltered list."""
+    from owned.keyset import Cursors
     from simulations.schemas import SimulationSelection
 
-    return Cursors("/api/simulations", owner, SimulationSelection()).make(created_at, id)
+    scope = SimulationSelection().model_dump_json(exclude_none=True)
+    return Cursors("/api/simulations", owner, scope).make(created_at, id)
 
 
 def print_median(what: str, times: int, act: Callable[[], object]) -> None:
-    """Do something so many times, after once for nothing, and print the median of how long it took."""
+    """Print the median time of an act, repeated after one warm-up."""
     print_row(what, in_turn([act], times)[0], "ms")
 
 
@@ -186,15 +187,15 @@ def print_row(what: str, value: float, unit: str) -> None:
 
 
 def read_options() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description="Measures Goatfish at 10 million rows.")
-    parser.add_argument("--rows", type=int, default=10_000_000, help="20,000 or more; 10,000,000 if left out")
+    """Parse the command line."""
+    parser = ArgumentParser(description="Measures Goatfish with 10 million rows.")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="20,000 or more; default 10,000,000")
     parser.add_argument("--requests", type=int, choices=range(1, 1001), default=50, metavar="1-1000")
     parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
     parser.add_argument("--keep", action="store_true", help="keep the databases goatfish_scale_…")
     options = parser.parse_args()
     if not 20_000 <= options.rows <= 100_000_000:
-        parser.error("--rows takes 20,000 to 100,000,000")
+        parser.error("--rows must be 20,000 to 100,000,000")
     return options
 
 

@@ -1,7 +1,8 @@
-"""Mixed load for as long as you like: `python -m benchmarks.soak --help`.
+"""Puts Goatfish under mixed load: `python -m benchmarks.soak --help`.
 
-Seven of ten requests get an object, two list, one writes; each worker's memory, the times of the answers and
-PostgreSQL's connections are printed as it goes. Any answer but a good one ends the program.
+Of ten requests, seven get an object, two list and one writes. At regular intervals, the script prints the
+response times, each worker's memory and the number of PostgreSQL connections. It exits on any unsuccessful
+response.
 """
 
 import sys
@@ -25,7 +26,7 @@ ROW = "| {:>6.0f} min | {:>11,} | {:>6.1f} | {:>6.1f} | {:>19} | {:>11} |\n"
 
 
 def main() -> None:
-    """Fill a database, send requests at a steady rate, and print a row now and then."""
+    """Fill a database, send requests at a steady rate, and print a row after each interval."""
     options = read_options()
     with database(options.server, "goatfish_soak") as url, connect(url) as connection:
         fill(connection, ROWS, OWNERS)
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def one_interval(connection: Connection, address: str, options: Namespace, seed: int) -> list[float]:
-    """Send requests from several clients for a few minutes; returns how long each took, in seconds."""
+    """Send requests from several clients for one interval, and return how long each took, in seconds."""
     seconds = options.every * 60
     with ThreadPoolExecutor(options.clients) as pool:
         runs = []
@@ -63,7 +64,7 @@ def one_interval(connection: Connection, address: str, options: Namespace, seed:
 
 
 def one_client(client: Client, ids: Iterator[str], pace: float, seconds: float, seed: int) -> list[float]:
-    """Send a request each `pace` seconds, or as soon as the one before is answered."""
+    """Send a request every `pace` seconds, or as soon as the previous one is complete."""
     random, lists, took = Random(seed), cycle(LISTS), []
     begun = due = time.monotonic()
     while due < begun + seconds:
@@ -85,18 +86,18 @@ def one_client(client: Client, ids: Iterator[str], pace: float, seconds: float, 
 
 
 def connections(connection: Connection) -> int:
-    """Return how many the service has open."""
+    """Return the number of the service's open connections."""
     query = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
     row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 
 def read_options() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description="Puts Goatfish under mixed load, and watches its memory.")
+    """Parse the command line."""
+    parser = ArgumentParser(description="Puts Goatfish under mixed load and reports its memory use.")
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--every", type=float, default=5, help="minutes between two rows")
-    parser.add_argument("--rate", type=float, default=100, help="requests a second")
+    parser.add_argument("--every", type=float, default=5, help="minutes between rows")
+    parser.add_argument("--rate", type=float, default=100, help="requests per second")
     parser.add_argument("--clients", type=int, choices=range(1, 51), default=8, metavar="1-50")
     parser.add_argument("--server", default="postgresql://postgres@127.0.0.1:5432", help="PostgreSQL's URL")
     return parser.parse_args()

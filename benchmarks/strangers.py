@@ -1,7 +1,7 @@
-"""Whether time tells a stranger's object from none: `python -m benchmarks.strangers --help`.
+"""Checks whether timing reveals that someone else's object exists: `python -m benchmarks.strangers --help`.
 
-For each operation on an object, requests for the two kinds of ids come in turn, with one key; what is printed
-is the medians of how long they took. No answer is anything but a 404.
+For each operation on an object, requests alternate between ids of other owners' objects and unknown ids,
+with one key. The script prints the medians of the response times. Every response must be a 404.
 """
 
 import sys
@@ -21,9 +21,9 @@ OPERATIONS = {"GET": None, "PUT": PAYLOAD, "PATCH": {}, "POST": {"name": "x"}, "
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure and print a table."""
     parser = ArgumentParser(
-        description="Compares how long requests for strangers' objects and for none take."
+        description="Compares response times for other owners' objects and for unknown ids."
     )
     parser.add_argument(
         "--requests", type=int, choices=range(10, 100_001), default=2_000, metavar="10-100000"
@@ -36,7 +36,7 @@ def main() -> None:
         strangers = [row[0] for row in connection.execute(query.encode())]
         with serving(CONTENDERS[0], url) as (address, _):
             client = Caller(address, 1)
-            sys.stdout.write("| | a stranger's, µs | none, µs | ratio |\n|---|--:|--:|--:|\n")
+            sys.stdout.write("| | someone else's object, µs | no object, µs | ratio |\n|---|--:|--:|--:|\n")
             for method, body in OPERATIONS.items():
                 took: tuple[list[float], list[float]] = [], []
                 for number, stranger in enumerate(strangers):
@@ -48,16 +48,16 @@ def main() -> None:
 
 
 class Caller(Client):
-    """A client that expects to find nothing."""
+    """A client that expects every response to be a 404."""
 
     def miss(self, path: str, method: str, body: object) -> None:
-        """Send a request. Ends the program at any answer but a 404."""
+        """Send a request. Exits on any response but a 404."""
         data = None if body is None else orjson.dumps(body)
         self.connection.request(method, f"/api/simulations{path}", data, self.headers)
         response = self.connection.getresponse()
         text = response.read()
         if response.status != 404:
-            sys.exit(f"{method} {path} answered {response.status}: {text[:500]!r}")
+            sys.exit(f"{method} {path} returned {response.status}: {text[:500]!r}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The API's table of contents: one line a resource."""
+"""The API's table of contents, with one line per resource."""
 
 from django.conf import settings
 
@@ -10,7 +10,7 @@ from simulations.api import router as simulations
 api = ContractAPI(
     title="Goatfish",
     version=settings.VERSION,
-    description="Keeps simulations: a name, a period, an owner.",
+    description="A registry of simulations. Each has a name, a start and end date, and an owner.",
     urls_namespace="api",
     auth=ApiKeyAuth(),
     servers=[{"url": "/", "description": "This instance"}],

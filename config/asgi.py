@@ -1,4 +1,4 @@
-"""The ASGI application, for servers that speak it; gunicorn with WSGI is what is measured and deployed."""
+"""The ASGI application: `gunicorn -k asgi config.asgi`. WSGI is measured and deployed."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How one environment variable becomes a setting, or one line that says how to mend it."""
+"""Reading environment variables: each becomes a setting, or an error of one line that says how to fix it."""
 
 import os
 import re
@@ -12,164 +12,169 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from django import VERSION
-from django.core.exceptions import ImproperlyConfigured
-from environs import EnvError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
-Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 D = TypeVar("D")
 
+INVALID = (ValueError, LookupError, TypeError, OSError, ValidationError)  # raised by the parsers below
 
-def setting(read: Callable[[str], T], name: str, default: D, takes: str) -> T | D:
-    """Read a variable; an empty one counts as not set, as compose files and systemd units leave them.
 
-    Raises ImproperlyConfigured, in one line: the variable, what it holds, what it takes.
+def setting(name: str, default: D, parse: Callable[[str], T], accepts: str, *, secret: bool = False) -> T | D:
+    """Return the parsed value of a variable; an empty one is treated as unset.
+
+    Raises ImproperlyConfigured with the variable, its value unless it may hold a secret, and what it accepts.
     """
-    if not os.environ.get(name):
+    text = os.environ.get(name, "")
+    if not text:
         return default
     try:
-        return read(name)
-    except EnvError:
-        raise ImproperlyConfigured(f"{name} is {os.environ[name]!r}; it takes {takes}.") from None
+        return parse(text)
+    except INVALID:
+        value = "is invalid" if secret else f"is {text!r}"
+        raise ImproperlyConfigured(f"{name} {value}; it must be {accepts}.") from None
 
 
-def redis_url(url: str) -> str:
-    """Return a `REDIS_URL` that redis-py can read. The error does not repeat it: it may hold a password."""
-    if not url:
-        return url
-    from redis import ConnectionPool, RedisError  # 0.2 s of a start, for those that have one
-
-    try:
-        parts = urlsplit(url)
-        network = parts.hostname and re.fullmatch("(/[0-9]{0,4})?", parts.path)
-        if not (parts.path if parts.scheme == "unix" else network):
-            raise ValueError("no file, no host, or no number of a database")
-        ConnectionPool.from_url(url).make_connection()  # which connects to nothing, but looks at all parts
-    except (RedisError, TypeError, ValueError):
-        raise ImproperlyConfigured(
-            "REDIS_URL cannot be read; it takes redis://:PASSWORD@HOST:PORT/NUMBER, percent-encoded where a "
-            "part holds a sign of its own."
-        ) from None
-    return url
-
-
-def cache(url: str) -> dict[str, Any]:
-    """Return the entry of Django's CACHES for a `REDIS_URL`; without one it is in each process's memory."""
-    if not url:
-        options = {"MAX_ENTRIES": 100_000}  # each a counter; past that, a third are thrown away
-        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": options}
-    seconds = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
-    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": seconds}
-
-
-def bearer_token(token: str) -> str:
-    """Return a token that a client can send in a header. The error does not repeat it."""
-    if not re.fullmatch("[!-~]{0,1000}", token):
-        raise ImproperlyConfigured(
-            "METRICS_TOKEN cannot be read; it takes up to 1000 ASCII characters without spaces."
-        )
-    return token
-
-
-def mail(url: str, version: tuple[Any, ...] = VERSION) -> dict[str, Any]:
-    """Return Django's settings for mail: to the server of an `EMAIL_URL`, or to the console without one.
-
-    Django 6.1 has them in MAILERS, and takes none of the names that it had before.
-    """
-    backend = f"django.core.mail.backends.{'smtp' if url else 'console'}.EmailBackend"
-    options = mail_server(url) if url else {}
-    if version >= (6, 1):
-        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options}}}
-    before = {"username": "host_user", "password": "host_password"}
-    named = {f"EMAIL_{before.get(name, name)}".upper(): value for name, value in options.items()}
-    return {"EMAIL_BACKEND": backend, **named}
-
-
-def mail_server(url: str) -> dict[str, Any]:
-    """Turn an `EMAIL_URL` into arguments of Django's SMTP backend. The error repeats nothing of it."""
-    ports = {"smtp": 25, "submission": 587, "smtps": 465}
-    try:
-        parts = urlsplit(url)
-        port = parts.port or ports[parts.scheme]
-        if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("no host, or more than a host")
-    except (KeyError, ValueError):
-        raise ImproperlyConfigured(
-            "EMAIL_URL cannot be read; it takes smtp://USER:PASSWORD@HOST:PORT, submission:// for STARTTLS "
-            "or smtps:// for TLS, percent-encoded where a part holds a sign of its own."
-        ) from None
+def boolean(text: str) -> bool:
+    """Parse a truth value."""
     return {
-        "host": parts.hostname,
-        "port": port,
-        "username": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "use_tls": parts.scheme == "submission",  # encrypted after a plain beginning
-        "use_ssl": parts.scheme == "smtps",  # encrypted from the beginning
-        "timeout": 10,  # seconds that whoever asked for a mail waits
-    }
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }[text.lower()]
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError("out of range")
+        return int(text)
+
+    return parse
+
+
+def one_of(*values: str) -> Callable[[str], str]:
+    """Return a parser that accepts some values."""
+    return {value: value for value in values}.__getitem__
+
+
+def or_off(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """Return a parser that also accepts `off`, for None."""
+    return lambda text: None if text == "off" else parse(text)
 
 
 class Rate(NamedTuple):
-    """How many requests are taken in a window of so many seconds."""
+    """How many requests are allowed in a window of so many seconds."""
 
     quota: int
     seconds: int
 
 
-def read_rate(name: str) -> Rate | None:
-    """Read a variable as `1200/minute`; `off` is None. Raises EnvError, which `setting` explains."""
-    text = os.environ[name]
-    if text == "off":
-        return None
+def rate(text: str) -> Rate:
+    """Parse a rate such as `1200/minute`."""
     quota, _, unit = text.partition("/")
-    seconds = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}.get(unit)
-    if seconds is None or not re.fullmatch("[1-9][0-9]{0,8}", quota):
-        raise EnvError(text)
-    return Rate(int(quota), seconds)
+    seconds = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}[unit]
+    return Rate(number(1, 999_999_999)(quota), seconds)
 
 
-def read_seconds(name: str) -> int | None:
-    """Read a variable as a number of seconds, a day at most; `off` is None. Raises EnvError."""
-    text = os.environ[name]
-    if text == "off":
-        return None
-    if not re.fullmatch("[1-9][0-9]{0,4}", text) or int(text) > 86_400:
-        raise EnvError(text)
-    return int(text)
-
-
-def read_host(name: str) -> str:
-    """Read a variable as an address, or a name that has one here. Raises EnvError."""
-    text = os.environ[name]
-    try:
-        getaddrinfo(text, None)
-    except (OSError, UnicodeError) as error:
-        raise EnvError(text) from error
+def host(text: str) -> str:
+    """Parse an address, or a name that resolves to one."""
+    getaddrinfo(text, None)
     return text
 
 
-def read_names(name: str) -> list[str]:
-    """Read a variable as names of hosts, separated by commas, as ALLOWED_HOSTS has them. Raises EnvError."""
-    names = [part.strip() for part in os.environ[name].split(",")]
-    if not all(re.fullmatch(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", part) for part in names):
-        raise EnvError(names)
+def host_names(text: str) -> list[str]:
+    """Parse names separated by commas, in the forms that ALLOWED_HOSTS accepts."""
+    names = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", name) for name in names):
+        raise ValueError("not a host name")
     return names
 
 
-def read_networks(name: str) -> list[Network]:
-    """Read a variable as addresses and networks, separated by commas; `none` is none. Raises EnvError."""
-    text = os.environ[name]
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """Parse addresses and networks separated by commas, or `none`."""
+    return [] if text == "none" else [ip_network(part.strip()) for part in text.split(",")]
+
+
+def email(text: str) -> str:
+    """Parse an email address."""
+    validate_email(text)
+    return text
+
+
+def bearer_token(text: str) -> str:
+    """Parse a token that a client can send in a header."""
+    if not re.fullmatch("[!-~]{1,1000}", text):
+        raise ValueError("not printable ASCII")
+    return text
+
+
+def redis_url(text: str) -> str:
+    """Parse a URL that redis-py accepts."""
+    from redis import ConnectionPool, RedisError  # takes 0.2 s
+
+    parts = urlsplit(text)
+    network = parts.hostname and re.fullmatch("(/[0-9]{0,4})?", parts.path)
+    if not (parts.path if parts.scheme == "unix" else network):
+        raise ValueError("no file, no host, or no database number")
     try:
-        return [] if text == "none" else [ip_network(part.strip()) for part in text.split(",")]
-    except ValueError as error:
-        raise EnvError(text) from error
+        ConnectionPool.from_url(text).make_connection()  # validates all parts, and does not connect
+    except RedisError as error:
+        raise ValueError("rejected by redis-py") from error
+    return text
 
 
-def kept_secret(file: Path) -> str:
-    """Return the secret in `file`, made on the first call; only its owner can read it.
+def cache(url: str) -> dict[str, Any]:
+    """Return an entry of Django's CACHES: in Redis if there is a URL, else in the memory of each process."""
+    if not url:
+        options = {"MAX_ENTRIES": 100_000}  # counters of requests; a third are dropped when there are more
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": options}
+    seconds = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": seconds}
 
-    Written aside and linked into place, so that of two processes that start at once both read the same.
-    Raises ImproperlyConfigured, in one line.
+
+def mail_server(text: str) -> dict[str, Any]:
+    """Parse a mail server's URL into arguments of Django's SMTP backend."""
+    parts = urlsplit(text)
+    port = parts.port or {"smtp": 25, "submission": 587, "smtps": 465}[parts.scheme]
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("no host, or more than a host")
+    return {
+        "host": parts.hostname,
+        "port": port,
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "submission",  # STARTTLS
+        "use_ssl": parts.scheme == "smtps",
+        "timeout": 10,  # seconds; the user waits meanwhile
+    }
+
+
+def mail(server: dict[str, Any], version: tuple[Any, ...] = VERSION) -> dict[str, Any]:
+    """Return Django's mail settings: for a server, or for the console if there is none.
+
+    Django 6.1 replaces the EMAIL_… settings with MAILERS, and rejects the old names.
+    """
+    backend = f"django.core.mail.backends.{'smtp' if server else 'console'}.EmailBackend"
+    if version >= (6, 1):
+        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": server}}}
+    before = {"username": "host_user", "password": "host_password"}
+    named = {f"EMAIL_{before.get(name, name)}".upper(): value for name, value in server.items()}
+    return {"EMAIL_BACKEND": backend, **named}
+
+
+def stored_secret(file: Path) -> str:
+    """Return the secret in a file that only its owner can read; create it if it is missing.
+
+    A temporary file is linked into place, so that two processes that start at once read the same secret.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -183,5 +188,5 @@ def kept_secret(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeError):
         raise ImproperlyConfigured(
-            f"SECRET_KEY is not set, and {file} cannot be made or read; set the one, or mend the other."
+            f"SECRET_KEY is not set, and {file} cannot be created or read; set SECRET_KEY, or fix the file."
         ) from None

@@ -1,4 +1,4 @@
-"""The admin as a whole."""
+"""The admin site."""
 
 from typing import Any
 
@@ -9,16 +9,17 @@ from django.http import HttpRequest
 
 
 class GoatfishAdminSite(AdminSite):
-    """The admin, whose front page stays quick for a user whose scripts have written a million times."""
+    """Keeps the admin's index fast for users with a million log entries."""
 
     site_header = site_title = "Goatfish"
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the entries, the latest first; a join would have SQLite sort all of them first."""
+        """Return the latest entries without a join, for which SQLite would sort all entries."""
         return super().get_log_entries(request).select_related(None).prefetch_related("user", "content_type")
 
 
 class AdminConfig(StockAdminConfig):
-    """Django's own app, with this site."""
+    """The admin app with this site as the default."""
 
     default_site = "ops.admin_site.GoatfishAdminSite"
+    verbose_name = "Audit log"

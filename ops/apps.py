@@ -1,4 +1,4 @@
-"""The app that runs the service."""
+"""Configuration of the app that operates the service."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Reports of crashes, and of what is logged as an error, to Sentry or whatever speaks its protocol."""
+"""Reports of exceptions and logged errors to Sentry, or to a server with the same protocol."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,38 +13,36 @@ if TYPE_CHECKING:
 
 
 def report_errors(dsn: str, version: str) -> None:
-    """Begin to report; without a DSN, nothing is even imported. Raises errors that repeat nothing of it."""
+    """Start reporting if there is a DSN. Errors do not repeat the DSN."""
     if not dsn:
         return
     try:
         import sentry_sdk
         from sentry_sdk.integrations.django import DjangoIntegration
-        from sentry_sdk.utils import BadDsn, Dsn
     except ImportError:
         raise ImproperlyConfigured(
-            "SENTRY_DSN is set, and the package sentry-sdk is not there; install requirements.lock."
+            "SENTRY_DSN is set, but the package sentry-sdk is missing; install requirements.lock."
         ) from None
     try:
-        Dsn(dsn)
-    except (BadDsn, ValueError):
-        raise ImproperlyConfigured("SENTRY_DSN cannot be read; it takes https://KEY@HOST/PROJECT.") from None
-    sentry_sdk.init(
-        dsn,
-        release=f"goatfish@{version}",
-        integrations=[DjangoIntegration(middleware_spans=False)],
-        auto_enabling_integrations=False,
-        auto_session_tracking=False,
-        before_send=without_secrets,
-        # What a request brought, or a variable holds, may be a key, a password or what somebody keeps here.
-        send_default_pii=False,
-        max_request_body_size="never",
-        include_local_variables=False,
-        max_breadcrumbs=0,
-    )
+        sentry_sdk.init(
+            dsn,
+            release=f"goatfish@{version}",
+            integrations=[DjangoIntegration(middleware_spans=False)],
+            auto_enabling_integrations=False,
+            auto_session_tracking=False,
+            before_send=without_secrets,
+            # Requests and variables may hold keys, passwords and private data.
+            send_default_pii=False,
+            max_request_body_size="never",
+            include_local_variables=False,
+            max_breadcrumbs=0,
+        )
+    except ValueError:
+        raise ImproperlyConfigured("SENTRY_DSN is invalid; it must be https://KEY@HOST/PROJECT.") from None
 
 
 def without_secrets(event: "Event", hint: dict[str, Any]) -> "Event":
-    """Return what is sent: the request's id, method and path, and no header, query, cookie or key."""
+    """Keep of a request only its id, method and path: no header, query, cookie or key."""
     request = event.get("request", {})
     event["request"] = {name: request[name] for name in ("method", "url") if name in request}
     event["tags"] = {**dict(event.get("tags", {})), "request_id": current_request_id.get()}

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, for whoever watches the process."""
+"""The probes `/healthz` and `/readyz`."""
 
 from collections.abc import Callable
 
@@ -9,24 +9,24 @@ from django.http.response import HttpResponseBase
 
 
 class Readiness:
-    """Whether requests can be served; migrations are looked at until they are complete once."""
+    """Whether requests can be served. Once no migrations are missing, they are not checked again."""
 
     def __init__(self) -> None:
         self.migrated = False
 
     def fault(self) -> str | None:
-        """Return why requests cannot be served."""
+        """Return why requests cannot be served, or None if they can."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
             self.migrated = self.migrated or not migrations_are_missing()
         except (DatabaseError, InterfaceError):
-            return "the database does not answer"
+            return "the database does not respond"
         return None if self.migrated else "migrations are missing: run manage.py migrate"
 
 
 class HealthMiddleware:
-    """Answers before Django looks at `Host`, which a probe on an address cannot know."""
+    """Responds before Django checks the `Host` header, because probes connect to an address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -45,6 +45,6 @@ class HealthMiddleware:
 
 
 def migrations_are_missing(using: str = DEFAULT_DB_ALIAS) -> bool:
-    """Tell whether a database lacks migrations that this version has."""
+    """Return whether a database lacks migrations of this version."""
     executor = MigrationExecutor(connections[using])
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -1,4 +1,4 @@
-"""The log, to standard error: lines for people, or JSON for programs. Each names its request."""
+"""The log on standard error: lines for people or JSON for programs, with the request id."""
 
 import logging
 import re
@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
-KEY = re.compile(r"gf_[0-9A-Za-z]{36}")  # which nothing that is logged may hold
+KEY = re.compile(r"gf_[0-9A-Za-z]{36}")  # keys must never be logged
 
 
 class JSONFormatter(logging.Formatter):
-    """Writes a record as one line of JSON, and so a traceback too."""
+    """Formats a record, including its traceback, as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a lone surrogate, which UTF-8 does not have, is written as an escape."""
+        """Return the line. Lone surrogates, which UTF-8 cannot encode, are escaped."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname,
@@ -28,16 +28,24 @@ class JSONFormatter(logging.Formatter):
 
 
 def storable(text: str) -> str:
-    """Return a text that can be written as UTF-8."""
+    """Return a text that UTF-8 can encode."""
     return text.encode(errors="backslashreplace").decode()
 
 
+def is_unexplained(record: logging.LogRecord) -> bool:
+    """Whether Django's line about a response says something new: the cause of a 503 has been logged."""
+    return getattr(record, "status_code", None) != 503
+
+
 def logging_as(form: str) -> dict[str, Any]:
-    """Return Django's LOGGING, in the form that LOG_FORMAT names."""
+    """Return Django's LOGGING setting for a LOG_FORMAT."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "ops.request_ids.RequestIDFilter"}},
+        "filters": {
+            "request_id": {"()": "ops.request_ids.RequestIDFilter"},
+            "cause": {"()": "django.utils.log.CallbackFilter", "callback": is_unexplained},
+        },
         "formatters": {
             "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
             "json": {"()": "ops.logs.JSONFormatter"},
@@ -49,6 +57,7 @@ def logging_as(form: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "axes": {"level": "WARNING"},
-            "django.request": {"level": "ERROR"},  # a client's 4xx is in the access log, not worth a warning
+            # 4xx responses are only in the access log
+            "django.request": {"level": "ERROR", "filters": ["cause"]},
         },
     }

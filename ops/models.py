@@ -3,11 +3,11 @@
 from django.db import models
 
 
-class TakenBackup(models.Model):
-    """A note that a backup was written to its end, by which `manage.py check` knows; in no backup itself."""
+class Backup(models.Model):
+    """A record that a backup was completed, for `manage.py check --deploy --database default`."""
 
     taken_at = models.DateTimeField()
-    rows = models.PositiveBigIntegerField()
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
 
     def __str__(self) -> str:
-        return f"{self.rows:,} rows at {self.taken_at:%Y-%m-%d %H:%M}"
+        return f"{self.size:,} bytes at {self.taken_at:%Y-%m-%d %H:%M}"

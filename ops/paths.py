@@ -1,6 +1,6 @@
-"""Which paths are the API's."""
+"""Paths of the API."""
 
 
 def is_api(path: str) -> bool:
-    """Tell whether the HTTP contract governs this path, known or not."""
+    """Return whether the HTTP contract applies to a path, even an unknown one."""
     return path == "/api" or path.startswith("/api/")

@@ -1,4 +1,4 @@
-"""Who the client is, behind proxies."""
+"""The client's address behind proxies."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -11,10 +11,10 @@ MAPPED = "::ffff:"
 
 
 class ClientAddressMiddleware:
-    """Puts the client's address into REMOTE_ADDR where a trusted proxy sent the request on.
+    """Sets REMOTE_ADDR to the client's address if the request came through a trusted proxy.
 
-    So limits, locks and logs know nothing of proxies. Without a peer's address the request came through a
-    Unix socket, whose permissions say who may be the proxy.
+    Rate limits, sign-in locks and logs then need not know about proxies. A request without a peer address
+    came through a Unix socket, whose permissions decide who may be the proxy.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -22,7 +22,7 @@ class ClientAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         forwarded, peer = request.META.get("HTTP_X_FORWARDED_FOR"), request.META.get("REMOTE_ADDR", "")
-        if peer.startswith(MAPPED):  # what an IPv4 client looks like on a socket of both kinds, as HOST=::
+        if peer.startswith(MAPPED):  # an IPv4 client of a socket for both versions (HOST=::)
             peer = request.META["REMOTE_ADDR"] = peer.removeprefix(MAPPED)
         if forwarded is not None and (not peer or is_trusted(peer)):
             request.META["REMOTE_ADDR"] = client_address(forwarded, peer)
@@ -30,10 +30,10 @@ class ClientAddressMiddleware:
 
 
 def client_address(forwarded: str, peer: str) -> str:
-    """Return the last address of an X-Forwarded-For that is no trusted proxy's.
+    """Return the last address in X-Forwarded-For that is not a trusted proxy.
 
-    Each proxy adds whom it heard at the right; what is left of the client's address came from the client.
-    What is no address ends the search: the nearest proxy then stands for the client.
+    Each proxy appends the address that it received the request from; the client may have sent everything
+    before its own address. An invalid address ends the search, and the proxy before it counts as the client.
     """
     nearest = peer
     for part in reversed(forwarded.split(",")):
@@ -47,7 +47,7 @@ def client_address(forwarded: str, peer: str) -> str:
 
 
 def bare(text: str) -> str | None:
-    """Return an address in its usual form, without the port that some proxies add, or None for all else."""
+    """Return an address in canonical form, without the port that some proxies add; None if it is invalid."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -61,5 +61,5 @@ def bare(text: str) -> str | None:
 
 
 def is_trusted(text: str) -> bool:
-    """Tell whether an address is one of TRUSTED_PROXIES."""
+    """Return whether an address is in TRUSTED_PROXIES."""
     return any(ip_address(text) in network for network in settings.TRUSTED_PROXIES)

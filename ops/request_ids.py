@@ -1,10 +1,11 @@
-"""Request ids: one for each request, in its answer, its problems and its log lines."""
+"""Request ids: each request has one, in its response, its problem details and its log lines."""
 
 import logging
 import os
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,11 +17,14 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
 current_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
+# What the access log reports besides HTTP. gunicorn sets an empty dict before each request.
+access_log_fields: ContextVar[dict[str, Any]] = ContextVar("access_log_fields")
+
 
 class RequestIDMiddleware:
-    """Gives each request an id, the caller's own if well-formed, and sends it back in `X-Request-ID`.
+    """Gives each request an id and returns it in `X-Request-ID`; a well-formed id of the client's is kept.
 
-    The access log has it too, with the route and the key's prefix, which the server itself cannot know.
+    The access log also gets the client's address behind proxies, the route, and the prefix of the key.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -38,16 +42,17 @@ class RequestIDMiddleware:
             current_request.reset(request_token)
         response["X-Request-ID"] = request_id
         match, caller = request.resolver_match, getattr(request, "auth", None)
-        request.META["goatfish.log"] = {
-            "request_id": request_id,
-            "route": f"/{match.route}" if match else None,
-            "key": caller.prefix if caller else None,
-        }
+        access_log_fields.get({}).update(
+            address=request.META.get("REMOTE_ADDR"),
+            request_id=request_id,
+            route=f"/{match.route}" if match else None,
+            key=getattr(caller, "prefix", None),
+        )
         return response
 
 
 class RequestIDFilter(logging.Filter):
-    """Puts `request_id` on each log record; `-` outside a request."""
+    """Adds `request_id` to each log record: `-` outside a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_request_id.get()

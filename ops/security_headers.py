@@ -1,4 +1,4 @@
-"""What every page tells a browser: what it may load, and not to keep what is somebody's."""
+"""Security headers of pages: what a browser may load, and what it must not cache."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,8 @@ from django.utils.cache import has_vary_header
 
 POLICY = "; ".join(
     (
-        "default-src 'self'",  # so nothing inline, and nothing from another host
-        "img-src 'self' data:",  # Swagger UI's stylesheet holds its icons
+        "default-src 'self'",  # nothing inline, and nothing from other hosts
+        "img-src 'self' data:",  # icons in the stylesheet of Swagger UI
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",
@@ -20,10 +20,10 @@ POLICY = "; ".join(
 
 
 class ContentSecurityPolicyMiddleware:
-    """Lets a page load and run what this service serves as a file, and nothing else.
+    """Lets a page load only files of this service, and caches keep no page that depends on the session.
 
-    Django has a middleware of this kind from 6.0 on; for one policy that never varies this one is enough. A
-    page that looked at the session is kept by nobody: whoever comes to the same browser next sees none of it.
+    The next user of the same browser therefore sees no private page. Django 6.0 has a middleware for content
+    security policies, but 5.2 does not.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -31,9 +31,8 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if not (
-            settings.DEBUG and response.status_code in (404, 500)
-        ):  # Django's own pages have inline styles
+        # Django's debug pages have inline styles.
+        if not (settings.DEBUG and response.status_code in (404, 500)):
             response["Content-Security-Policy"] = POLICY
         if has_vary_header(response, "Cookie") and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "private, no-store"

@@ -1,16 +1,16 @@
-"""Where the pages' static files are found."""
+"""Storage of static files."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Compressed files under hashed names, and plain names until `collectstatic` has made those.
+    """Serves compressed files under hashed names, or under plain names before `collectstatic` has run.
 
-    So a fresh clone runs its tests and `runserver` without a build step.
+    Tests and `runserver` therefore work in a fresh clone.
     """
 
     def stored_name(self, name: str) -> str:
-        """Return the hashed name of a file, or its plain name where no manifest lists it."""
+        """Return the hashed name of a file, or its plain name if the manifest does not list it."""
         try:
             return str(super().stored_name(name))
         except ValueError:

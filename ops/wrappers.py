@@ -1,4 +1,4 @@
-"""What reaches the database in other ways than by `execute`, shown to those who watch that."""
+"""Execute wrappers for database calls that bypass `cursor.execute`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 def watched(connection: BaseDatabaseWrapper, statement: str, act: Callable[[], T]) -> T:
-    """Return what `act` does, called through `execute_wrappers` as if it executed the statement."""
+    """Call `act` through the connection's `execute_wrappers`, as if it executed the statement."""
     if not connection.execute_wrappers:
         return act()
 
-    def execute(sql: str, params: Any, many: bool, context: dict[str, Any]) -> T:  # noqa: FBT001 (Django's form)
+    def execute(sql: str, params: Any, many: bool, context: dict[str, Any]) -> T:  # noqa: FBT001 (Django's signature)
         return act()
 
     wrapped: Callable[..., T] = execute

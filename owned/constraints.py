@@ -1,11 +1,13 @@
 """Invariants that live in the database, and speak of the field that breaks them."""
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
+from django.db.models import ProtectedError, RestrictedError
 
 
 class FieldCheck(models.CheckConstraint):
@@ -31,12 +33,49 @@ class FieldCheck(models.CheckConstraint):
         except ValidationError as error:
             raise ValidationError({self.field: error}) from None
 
-    @classmethod
-    def violated_by(cls, error: IntegrityError) -> "FieldCheck | None":
-        """Return the constraint that the database says was broken."""
-        diagnosis = getattr(error.__cause__, "diag", None)  # PostgreSQL's; SQLite has only its message
-        name = (
-            diagnosis.constraint_name if diagnosis else str(error).removeprefix("CHECK constraint failed: ")
-        )
-        checks = (c for model in apps.get_models() for c in model._meta.constraints if isinstance(c, cls))
-        return next((check for check in checks if check.name == name), None)
+
+class Violation(NamedTuple):
+    """What a write broke, in the words of the API's fields."""
+
+    field: str
+    message: str
+    code: str
+    unique: bool = False
+
+
+def violated_by(error: IntegrityError) -> Violation | None:
+    """Return what the database says was broken; None for what no client can fix.
+
+    The database's own message is never repeated: it holds values.
+    """
+    if isinstance(error, ProtectedError | RestrictedError):
+        return Violation("", "Other objects refer to this object.", "protected", unique=True)
+    text = str(error.__cause__ or error)
+    if found := _check(error, text):
+        return Violation(found.field, str(found.violation_error_message), str(found.violation_error_code))
+    columns = _columns(error, text)
+    if getattr(error.__cause__, "sqlstate", "") == "23505" or text.startswith("UNIQUE constraint failed"):
+        names = " and ".join(name.removesuffix("_id") for name in columns if name != "owner_id")
+        message = f"Another object already has the same {names or 'values'}."
+        return Violation(columns[-1] if columns else "", message, "unique", unique=True)
+    if getattr(error.__cause__, "sqlstate", "") == "23503" or text.startswith(
+        "FOREIGN KEY constraint failed"
+    ):
+        return Violation(columns[0] if columns else "", "does not exist", "unknown_id")
+    return None
+
+
+def _check(error: IntegrityError, text: str) -> FieldCheck | None:
+    diagnosis = getattr(error.__cause__, "diag", None)  # PostgreSQL's; SQLite has only its message
+    name = diagnosis.constraint_name if diagnosis else text.removeprefix("CHECK constraint failed: ")
+    constraints = (each for model in apps.get_models() for each in model._meta.constraints)
+    return next((each for each in constraints if isinstance(each, FieldCheck) and each.name == name), None)
+
+
+def _columns(error: IntegrityError, text: str) -> list[str]:
+    """Return the columns that the database names: `Key (a, b)=(…)` on PostgreSQL, `t.a, t.b` on SQLite."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    if diagnosis is not None:
+        match = re.match(r"Key \(([\w, ]+)\)=", diagnosis.message_detail or "")
+        return match[1].split(", ") if match else []
+    return re.findall(r"\w+\.(\w+)", text.partition("failed: ")[2])

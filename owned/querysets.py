@@ -30,24 +30,28 @@ class OwnedQuerySet(QuerySet[ModelT]):
 
     def for_owner(self, owner: Any) -> Self:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
-        owner_id = owner.owner_id if hasattr(owner, "owner_id") else owner.pk
-        rows: Any = self.all()
-        # As in Django's related managers. A compiled query never needs this filter, which costs 100 µs.
-        rows._defer_next_filter = True
-        rows = rows.filter(owner_id=owner_id)
-        rows.owner_id = owner_id
-        return rows  # type: ignore[no-any-return]
+        return self.all()._keep(owner)
+
+    def _keep(self, owner: Any) -> Self:
+        """Keep the rows of an owner, in place.
+
+        As with related managers, the filter is built when the query is first used: never for a compiled one.
+        """
+        _ = self.query  # which builds a filter that waits already
+        self.owner_id = owner.owner_id if hasattr(owner, "owner_id") else owner.pk
+        self._deferred_filter = False, (), {"owner_id": self.owner_id}
+        return self
 
     def from_replica(self) -> Self:
         """Read from the standby, if there is one that has everything the owner wrote."""
-        if self.owner_id is None:
+        if self.owner_id is None or not settings.REPLICA_URL:
             return self
         rows = self.using(alias_for(self.model, self.owner_id))
         rows.owner_id, rows.compiled = self.owner_id, self.compiled
         return rows
 
     def get(self, *args: Any, **kwargs: Any) -> ModelT:
-        """Return one row; straight on the result of `for_owner`, an impossible id costs no query."""
+        """Return one row; straight on the result of `for_owner`, by a compiled query."""
         id = kwargs.get("pk", kwargs.get("id"))
         if self.owner_id is None or args or len(kwargs) != 1 or not isinstance(id, str):
             return super().get(*args, **kwargs)
@@ -172,7 +176,7 @@ class OwnedManager(_Manager[ModelT]):
 
     def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
-        rows = super().for_owner(owner)
+        rows: OwnedQuerySet[ModelT] = self.get_queryset()._keep(owner)
         rows.compiled = is_stock(cast(Any, type(self)), type(rows))
         return rows
 

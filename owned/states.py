@@ -63,7 +63,7 @@ class StateValue(Cast):
 def read_states(
     model: type[models.Model], versions: "models.QuerySet[Any]", also: Sequence[str], limit: int
 ) -> list[tuple[tuple[Any, ...], Any]]:
-    """Return the values of the fields `also`, and the state as an instance of the model, for each version."""
+    """Return, for each version, the values of the fields `also`, and its state as an instance."""
     fields = model._meta.concrete_fields
     names = [field.attname for field in fields]
     rows = versions.values_list(*map(F, also), *(StateValue(field) for field in fields))[:limit]

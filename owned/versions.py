@@ -51,7 +51,7 @@ class Version(Stamped):
     pk = models.CompositePrimaryKey("owner_id", "kind", "object_id", "version")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
     kind = models.CharField(max_length=100)
-    """The model, as `simulations.simulation`."""
+    """The model, as `app_label.model_name`."""
     object_id = models.CharField(max_length=ID_LENGTH)
     version = models.PositiveIntegerField()
     action = models.CharField(max_length=8)

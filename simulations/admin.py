@@ -1,4 +1,4 @@
-"""The admin of simulations."""
+"""Admin for simulations."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""The app of simulations."""
+"""The app for simulations."""
 
 from django.apps import AppConfig
 

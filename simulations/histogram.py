@@ -1,4 +1,4 @@
-"""How many simulations were active in each period, counted by the database."""
+"""The number of simulations that were active in each period."""
 
 from datetime import date
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from simulations.windows import Period, Window, periods_of
 
 
 class Column(NamedTuple):
-    """How many were active in a period, and where its column is, in percent of the drawing."""
+    """The number of active simulations in a period. The coordinates are percentages of the drawing."""
 
     label: str
     number: int
@@ -23,7 +23,7 @@ class Column(NamedTuple):
 
 
 def columns(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window: Window) -> list[Column]:
-    """Count what was active in each period, in one query that returns no row of a simulation."""
+    """Count the active simulations in each period. The database does it, in one query."""
     periods = periods_of(window)
     firsts = [period.first for period in periods]
     groups = (
@@ -41,16 +41,17 @@ def columns(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window:
 
 
 def column(window: Window, period: Period, number: int, height: float) -> Column:
-    """Place the column of a period."""
+    """Return the column of a period."""
     left = window.left(period.first)
     width = window.right(period.last) - left
     return Column(period.label, number, *(round(n, 2) for n in (left, width, 100 - height, height)))
 
 
 def period_at(field: str, firsts: list[date], low: int = 0, high: int | None = None) -> Expression:
-    """Return the number of the period in which a day is; one before them all counts as in the first.
+    """Return an expression for the index of the period that contains a date field.
 
-    A tree of comparisons: a row takes seven of them, not a hundred.
+    Earlier dates count as the first period. The expression is a binary tree of comparisons, so that each
+    row needs 7 of them and not 100.
     """
     high = len(firsts) if high is None else high
     if high - low == 1:

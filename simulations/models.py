@@ -1,4 +1,4 @@
-"""The resource that the service keeps."""
+"""The simulation model."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +8,7 @@ from owned.models import OwnedModel, owned_indexes
 
 
 class Simulation(OwnedModel):
-    """A named period of somebody's."""
+    """A simulation of a period of time."""
 
     name = models.CharField(max_length=300)
     start_date = models.DateField()
@@ -19,7 +19,7 @@ class Simulation(OwnedModel):
     class Meta:
         indexes = [
             *owned_indexes("name", "start_date", "end_date"),
-            # Counts what is active on some days without a look at the rows (docs/query-plans.md).
+            # Lets the database count simulations by date from the index alone (docs/query-plans.md).
             models.Index(fields=["owner", "end_date", "start_date"], name="%(class)s_days"),
         ]
         constraints = [

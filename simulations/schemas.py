@@ -1,4 +1,4 @@
-"""What goes into the API of simulations, and what comes out."""
+"""Request and response schemas of simulations."""
 
 from datetime import date
 from typing import Annotated
@@ -11,13 +11,13 @@ from api.inputs import Date, Days, SearchText, Text, Time
 from api.schemas import In, OwnedOut, Patch
 from api.selections import Filter, Selection
 
-NAME = Field(description="What it is called.", examples=["Monsoon season, coarse grid"])
-START_DATE = Field(description="Its first day.", examples=["2026-06-01"])
-END_DATE = Field(description="Its last day, not before `start_date`.", examples=["2026-09-30"])
+NAME = Field(description="The name of the simulation.", examples=["Monsoon season, coarse grid"])
+START_DATE = Field(description="The first simulated day.", examples=["2026-06-01"])
+END_DATE = Field(description="The last simulated day, not before `start_date`.", examples=["2026-09-30"])
 
 
 class SimulationIn(In):
-    """All that a client sets of a simulation."""
+    """The fields of a simulation that a client sets."""
 
     name: Text = NAME
     start_date: Date = START_DATE
@@ -33,7 +33,7 @@ class SimulationIn(In):
 
 
 class SimulationPatch(Patch, SimulationIn):
-    """Any of a simulation's fields; those left out stay as they are."""
+    """Any fields of a simulation. Fields that are left out stay unchanged."""
 
 
 class SimulationOut(OwnedOut):
@@ -47,25 +47,25 @@ class SimulationOut(OwnedOut):
 
 
 class SimulationSelection(Selection):
-    """Which simulations, and in which order."""
+    """The filters and the sort of simulations."""
 
     sort_keys = ("name", "start_date", "end_date")
 
     q: Annotated[SearchText | None, Filter(lambda text: Q(name__icontains=text))] = Field(
-        None, description="Keeps names that contain it, whatever the case."
+        None, description="Name contains (case-insensitive)."
     )
-    name: SearchText | None = Field(None, description="Keeps exactly this name.")
-    start_date__gte: Date | None = Field(None, description="Keeps what begins on that day or later.")
-    start_date__lte: Date | None = Field(None, description="Keeps what begins on that day or earlier.")
-    end_date__gte: Date | None = Field(None, description="Keeps what ends on that day or later.")
-    end_date__lte: Date | None = Field(None, description="Keeps what ends on that day or earlier.")
+    name: SearchText | None = Field(None, description="Name is exactly.")
+    start_date__gte: Date | None = Field(None, description="Starts on or after this date.")
+    start_date__lte: Date | None = Field(None, description="Starts on or before this date.")
+    end_date__gte: Date | None = Field(None, description="Ends on or after this date.")
+    end_date__lte: Date | None = Field(None, description="Ends on or before this date.")
     active_on: Annotated[
         Date | None, Filter(lambda day: Q(start_date__lte=day, end_date__gte=day), DateField())
-    ] = Field(None, description="Keeps what includes that day.")
+    ] = Field(None, description="Includes this date.")
     overlaps: Annotated[
         Days | None, Filter(lambda days: Q(start_date__lte=days.last, end_date__gte=days.first))
     ] = Field(
         None,
-        description="Keeps what has a day in common with that interval of two dates.",
+        description="Shares at least one day with this interval of two dates.",
         examples=["2026-01-01/2026-01-31"],
     )

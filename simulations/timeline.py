@@ -1,4 +1,4 @@
-"""The timeline: simulations as bars, or past a thousand, how many were active in each period."""
+"""The timeline: one bar per simulation, or a histogram if there are more than 1,000."""
 
 from datetime import date
 from typing import Any, NamedTuple
@@ -19,20 +19,20 @@ from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 from simulations.windows import Window, ticks_of, year_of
 
-NAMED = 100  # bars that have a line of their own, with the name and a link
-MOST = 1_000  # bars at all
-NAMES = 30_000  # bytes of all names
-LINKS = 8  # addresses on the page that repeat the filters
-SHORT_NAME, LONG_NAME = 60, 120  # bytes of a name, where each has a line
-WIDE = 1_000  # units that a drawing is wide; it is stretched to the page
-GAP = 12  # units between bars in one lane
+NAMED = 100  # most bars for which each gets its own row, with a name and a link
+MOST = 1_000  # most bars
+NAMES = 30_000  # most bytes for all names together
+LINKS = 8  # URLs on the page that repeat the filters
+SHORT_NAME, LONG_NAME = 60, 120  # bytes of a name, if each bar has its own row
+WIDE = 1_000  # width of the drawing in its own units; it is stretched to the page
+GAP = 12  # units between bars in the same lane
 
 
 Row = tuple[str, str, date, date]
 
 
 class Bar(NamedTuple):
-    """One simulation, and where its bar is, in percent of the window."""
+    """The bar of a simulation. The coordinates are percentages of the window."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class Bar(NamedTuple):
 @login_required
 @require_safe
 def show_timeline(request: SignedInRequest) -> HttpResponse:
-    """Show what the filters of the list keep, over the days from `from` to `to`."""
+    """Show the simulations that match the filters, between the dates `from` and `to`."""
     form, window_form = TimelineFilterForm(request.GET), WindowForm(request.GET)
     context: dict[str, Any] = {"form": form, "window_form": window_form}
     if form.is_valid() and window_form.is_valid():
@@ -57,7 +57,7 @@ def show_timeline(request: SignedInRequest) -> HttpResponse:
 
 
 def drawing(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window: Window) -> dict[str, Any]:
-    """Return what the page draws: lines, lanes, or columns."""
+    """Return the template context with `lines`, `lanes` or `columns`, depending on the number of rows."""
     today = timezone.localdate()
     context: dict[str, Any] = {
         "window": window,
@@ -75,14 +75,14 @@ def drawing(mine: OwnedQuerySet[Simulation], where: SimulationSelection, window:
 
 
 def whole(mine: OwnedQuerySet[Simulation]) -> Window:
-    """Return all days from the first that something begins to the last that something ends, or this year."""
+    """Return the window from the first start date to the last end date, or this year if there is no row."""
     first = mine.order_by("start_date").values_list("start_date", flat=True).first()
     last = mine.order_by("-end_date").values_list("end_date", flat=True).first()
     return Window(first, last) if first and last else year_of(timezone.localdate())
 
 
 def within(where: SimulationSelection, window: Window) -> SimulationSelection:
-    """Keep of what is selected what a window shows."""
+    """Narrow a selection to the simulations that a window shows."""
     return where.model_copy(
         update={
             "start_date__lte": min(where.start_date__lte or window.last, window.last),
@@ -93,7 +93,7 @@ def within(where: SimulationSelection, window: Window) -> SimulationSelection:
 
 
 def links(where: SimulationSelection, window: Window) -> list[tuple[str, str]]:
-    """Return the ways to other windows: a label, and the query of the address."""
+    """Return the links to other windows, as a label and a query string."""
     windows = {
         "Earlier": window.moved(-1),
         "Later": window.moved(1),
@@ -108,13 +108,13 @@ def links(where: SimulationSelection, window: Window) -> list[tuple[str, str]]:
 
 
 def find_rows(mine: OwnedQuerySet[Simulation], where: SimulationSelection) -> list[Row]:
-    """Return what there is to draw, or one more than there may be bars."""
+    """Return the rows to draw, at most one more than the limit."""
     rows = where.of(mine).order_by("end_date", "start_date")  # a range of the index `simulation_days`
     return list(rows.values_list("id", "name", "start_date", "end_date")[: MOST + 1])
 
 
 def bars_of(rows: list[Row], where: SimulationSelection, window: Window) -> list[Bar]:
-    """Place the bars, by their first day, and cut the names to what the page has room for."""
+    """Return the bars, sorted by start date, with names truncated to keep the page small."""
     room = (NAMES - LINKS * len(query_of(where))) // max(len(rows), 1)
     if len(rows) <= NAMED:
         room = min(max(room, SHORT_NAME), LONG_NAME)
@@ -126,7 +126,7 @@ def bars_of(rows: list[Row], where: SimulationSelection, window: Window) -> list
 
 
 def cut(text: str, room: int) -> str:
-    """Return as much of a text as takes so many bytes of a page, and nothing where that says nothing."""
+    """Truncate a text to `room` bytes of escaped HTML. Below 8 bytes, return an empty string."""
     if room < 8:
         return ""
     if len(text) <= room and len(escape(text).encode()) <= room:
@@ -138,10 +138,10 @@ def cut(text: str, room: int) -> str:
 
 
 class Lanes:
-    """Many bars in few lines: each in the first lane where there is room for it."""
+    """Many bars in few lanes. Each bar is in the first lane that has room for it."""
 
     def __init__(self, bars: list[Bar]) -> None:
-        """Find a lane for each bar; they come by their first day."""
+        """Assign a lane to each bar. `bars` must be sorted by start date."""
         ends: list[int] = []
         placed = []
         for bar in bars:

@@ -1,4 +1,4 @@
-"""The pages on which people upload simulations: choose a file, look what is in it, say yes."""
+"""Pages to upload simulations: choose a CSV file, preview it, confirm it."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import SignedInRequest
 from api.bulk.rows import read_csv_of
+from api.bulk.schemas import Bulk
 from api.bulk.uploads import UploadForm, keep, take
 from api.problems.problem import LISTED_ERRORS
-from api.schemas import Bulk
 from simulations.models import Simulation
 from simulations.schemas import SimulationIn
 
@@ -19,7 +19,7 @@ FIRST_ROWS = 10
 
 
 class SimulationUploadForm(UploadForm):
-    """Takes the CSV that bulk create takes."""
+    """Accepts the CSV format of bulk create."""
 
     schema = Bulk[SimulationIn]
 
@@ -27,7 +27,7 @@ class SimulationUploadForm(UploadForm):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: SignedInRequest) -> HttpResponse:
-    """Take a file, and show what would come of it; nothing is written yet."""
+    """Show a preview of an uploaded file. Nothing is saved yet."""
     if request.method != "POST":
         return render(request, "simulations/upload.html", {"form": SimulationUploadForm()})
     form = SimulationUploadForm(request.POST, request.FILES)
@@ -47,7 +47,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_POST
 def confirm(request: SignedInRequest) -> HttpResponse:
-    """Make the simulations of the file that was looked at; of two clicks, one makes them."""
+    """Create the simulations of the previewed file. A double click creates them once."""
     with transaction.atomic():
         text = take(request.user.pk, request.POST.get("token", ""))
         if text is not None:
@@ -55,7 +55,7 @@ def confirm(request: SignedInRequest) -> HttpResponse:
             made = len(Simulation.objects.for_owner(request.user).create_many(rows.items))
     if text is None:
         messages.warning(
-            request, "That file is not waiting any more: it was taken, or another came after it."
+            request, "This preview has expired: the file was already saved or replaced. Upload it again."
         )
         return redirect("simulations:upload")
     messages.success(request, f"{made} simulation{'s' if made > 1 else ''} created.")

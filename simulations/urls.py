@@ -1,4 +1,4 @@
-"""The addresses of the pages of simulations."""
+"""URLs of the simulation pages."""
 
 from django.urls import path
 

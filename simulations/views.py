@@ -1,4 +1,4 @@
-"""The pages on which people see and change their simulations."""
+"""Pages where users view and edit their simulations."""
 
 from typing import Any, NamedTuple
 
@@ -14,41 +14,41 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.requests import SignedInRequest
 from api.bulk.exports import export
 from api.paging import find_page
-from api.problems.problem import Problem
 from api.schemas import PageQuery
+from owned.keyset import InvalidCursor
 from owned.models import VersionConflict
 from owned.querysets import OwnedQuerySet
 from simulations.forms import SORT_KEYS, FilterForm, SimulationForm, query_of
 from simulations.models import Simulation
 from simulations.schemas import SimulationOut, SimulationSelection
 
-ROWS = 50  # of a page of the list
+ROWS = 50  # per page of the list
 COLUMNS = ("name", "start_date", "end_date", "created_at")
 
 asks = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class Head(NamedTuple):
-    """The head of a column that sorts the list."""
+    """A column heading that sorts the list."""
 
     label: str
     query: str
-    sorted: str  # as `aria-sort` has it, or empty
+    sorted: str  # a value of `aria-sort`, or empty
 
 
 @login_required
 @require_safe
 def show_list(request: SignedInRequest) -> HttpResponse:
-    """Show a page of the list, which is the API's."""
+    """Show a page of the list, with the filters and pagination of the API."""
     form = FilterForm(request.GET)
     if not form.is_valid():
         return render(request, "simulations/list.html", {"form": form})
     where, query = form.read, query_of(form.read)
     page = PageQuery(limit=ROWS, cursor=request.GET.get("cursor") or None)
     try:
-        found = find_page(request.path, mine_of(request), where, page, SimulationOut)
-    except Problem:
-        messages.warning(request, "That page cannot be found again; this is the first one.")
+        found = find_page(request.path, request.user.pk, mine_of(request), where, page, SimulationOut)
+    except InvalidCursor:
+        messages.warning(request, "That page link has expired; showing the first page.")
         return redirect(f"{request.path}?{query}")
     following = found["next_cursor"] and query_of(where, cursor=found["next_cursor"])
     context = {"items": found["items"], "next": following, "first": page.cursor is None}
@@ -58,7 +58,7 @@ def show_list(request: SignedInRequest) -> HttpResponse:
 
 
 def heads(where: SimulationSelection) -> list[Head]:
-    """Return the heads of the columns; the one that sorts turns the order round."""
+    """Return the column headings. The heading of the current sort reverses it."""
     heads = []
     for key in COLUMNS:
         ascending, descending = where.sort == key, where.sort == f"-{key}"
@@ -70,7 +70,7 @@ def heads(where: SimulationSelection) -> list[Head]:
 @login_required
 @require_safe
 def download(request: SignedInRequest) -> HttpResponseBase:
-    """Send all of the list as CSV, or show on the list what is wrong with its filters."""
+    """Export the filtered list as CSV. If a filter is invalid, redirect to the list to show the error."""
     form = FilterForm(request.GET)
     if not form.is_valid():
         return redirect(f"{reverse('simulations:list')}?{request.GET.urlencode()}")
@@ -89,7 +89,7 @@ def detail(request: SignedInRequest, id: str) -> HttpResponse:
 @login_required
 @asks
 def create(request: SignedInRequest) -> HttpResponse:
-    """Make a simulation."""
+    """Create a simulation."""
     form = SimulationForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with form.refusals():
@@ -102,7 +102,7 @@ def create(request: SignedInRequest) -> HttpResponse:
 @login_required
 @asks
 def edit(request: SignedInRequest, id: str) -> HttpResponse:
-    """Change a simulation, unless it was changed or deleted since the form was made."""
+    """Edit a simulation, unless it was changed or deleted after the form was loaded."""
     if request.method == "POST":
         form = SimulationForm(request.POST)
         try:
@@ -115,7 +115,7 @@ def edit(request: SignedInRequest, id: str) -> HttpResponse:
 
 
 def save(request: SignedInRequest, form: SimulationForm, id: str) -> HttpResponse:
-    """Write what a form holds, or show why it cannot be written. Raises DoesNotExist."""
+    """Save a form, or show its errors or the conflicting version. Raises DoesNotExist."""
     row, version = mine_of(request).get(pk=id), request.POST.get("version", "")
     context: dict[str, Any] = {"form": form, "id": id, "version": version}
     if not form.is_valid():
@@ -136,7 +136,7 @@ def save(request: SignedInRequest, form: SimulationForm, id: str) -> HttpRespons
 @login_required
 @asks
 def delete(request: SignedInRequest, id: str) -> HttpResponse:
-    """Ask, then delete a simulation, unless it was changed since the question."""
+    """Ask for confirmation, then delete a simulation, unless it was changed in between."""
     mine, changed = mine_of(request), False
     if request.method == "POST":
         try:

@@ -1,4 +1,4 @@
-"""The stretch of days that a timeline shows, and the periods that it falls into."""
+"""The range of dates that a timeline shows, and its division into periods."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -11,55 +11,55 @@ from pydantic_core import PydanticCustomError
 from api.inputs import Date, Interval
 
 MOST_PERIODS = 120
-MOST_DAYS = 62  # past that, months
+MOST_DAYS = 62  # above this, periods are months or longer
 TICKS = 8
 LAST_DAY = date.max.toordinal()
 
 
 class Window(Interval):
-    """The days that are seen, and how to see others."""
+    """A visible range of dates, and ways to zoom and move it."""
 
     @property
     def days(self) -> int:
-        """How many they are."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
     def left(self, day: date) -> float:
-        """Return where a day begins, in percent of the whole; what is outside is at the edge."""
+        """Return the position of the start of a day, as a percentage, limited to 0-100."""
         return min(max((day - self.first).days * 100 / self.days, 0), 100)
 
     def right(self, day: date) -> float:
-        """Return where a day ends."""
+        """Return the position of the end of a day, as a percentage, limited to 0-100."""
         return min(max(((day - self.first).days + 1) * 100 / self.days, 0), 100)
 
     def zoomed(self, factor: float) -> "Window":
-        """Return so many times the days around the same middle."""
+        """Return a window with the same center and `factor` times the days."""
         days = max(1, int(self.days * factor))
         return window_of(self.first.toordinal() + (self.days - days) // 2, days)
 
     def moved(self, direction: int) -> "Window":
-        """Return as many days, half a window later (1) or earlier (-1)."""
+        """Return a window of the same length, half a window later (1) or earlier (-1)."""
         return window_of(self.first.toordinal() + direction * ceil(self.days / 2), self.days)
 
     def around(self, day: date) -> "Window":
-        """Return as many days with one in the middle."""
+        """Return a window of the same length, centered on a day."""
         return window_of(day.toordinal() - self.days // 2, self.days)
 
 
 def window_of(first: int, days: int) -> Window:
-    """Return so many days from an ordinal on, as far as the calendar has them."""
+    """Return a window of a number of days from an ordinal, moved to fit between the years 1 and 9999."""
     days = min(days, LAST_DAY)
     first = min(max(first, 1), LAST_DAY - days + 1)
     return Window(date.fromordinal(first), date.fromordinal(first + days - 1))
 
 
 def year_of(day: date) -> Window:
-    """Return the calendar's year."""
+    """Return the calendar year of a day."""
     return Window(day.replace(month=1, day=1), day.replace(month=12, day=31))
 
 
 class WindowIn(BaseModel):
-    """From which day to which."""
+    """The dates from `from` to `to`."""
 
     first: Date | None = Field(None, alias="from")
     last: Date | None = Field(None, alias="to")
@@ -69,11 +69,11 @@ class WindowIn(BaseModel):
     def _in_order(cls, last: date | None, info: ValidationInfo) -> date | None:
         first = info.data.get("first")
         if first is not None and last is not None and last < first:
-            raise PydanticCustomError("date_order", "must not be before the first day")
+            raise PydanticCustomError("date_order", "must not be before the From date")
         return last
 
     def window(self, whole: Callable[[], Window]) -> Window:
-        """Return the days that are meant; what is left out is as the whole has it."""
+        """Return the window. Dates that were not sent come from `whole()`."""
         if self.first and self.last:
             return Window(self.first, self.last)
         all = whole()
@@ -82,7 +82,7 @@ class WindowIn(BaseModel):
 
 
 class Period(NamedTuple):
-    """A day, month, year, decade or century, as far as a window shows it."""
+    """The visible part of a day, month, year, decade or century."""
 
     label: str
     first: date
@@ -90,7 +90,7 @@ class Period(NamedTuple):
 
 
 def periods_of(window: Window) -> list[Period]:
-    """Divide a window: into months, unless these are few or too many."""
+    """Divide a window into at most 120 periods: days up to 62 days, otherwise months or longer."""
     if window.days <= MOST_DAYS:
         days = [window.first + timedelta(n) for n in range(window.days)]
         return [Period(str(day), day, day) for day in days]
@@ -104,7 +104,7 @@ def periods_of(window: Window) -> list[Period]:
 
 
 def ticks_of(window: Window) -> list[Period]:
-    """Return a few periods whose beginnings tell where one is, none so late that its label has no room."""
+    """Return up to 8 periods to label on the axis, without those too close to the right edge."""
     periods = periods_of(window)
     return [p for p in periods[:: ceil(len(periods) / TICKS)] if window.left(p.first) < 92]
 

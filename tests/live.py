@@ -1,4 +1,4 @@
-"""A live server for tests: gunicorn as a process, a database of its own, a client on a socket."""
+"""A live server for tests: a gunicorn process with its own database, and a client."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 START_WITHIN = 60.0  # seconds; a start takes about two
 
-# Empty counts as not set, and hides what the tests themselves, or a .env file, were started with.
+# Empty values are treated as unset, and override the environment of the tests and a .env file.
 EMPTY = dict.fromkeys(
     (
         "DEBUG",
@@ -50,9 +50,10 @@ EMPTY = dict.fromkeys(
 
 
 class LiveTestCase(SimpleTestCase):
-    """Starts no server by itself: a test says when it starts, and how it ends."""
+    """Each test starts its own server, and decides how it ends."""
 
-    variables: ClassVar[dict[str, str]] = {}  # of the environment, beside those that all live servers have
+    arguments: ClassVar[tuple[str, ...]] = ()  # of gunicorn
+    variables: ClassVar[dict[str, str]] = {}  # of the environment, besides those that all live servers have
     environment: dict[str, str]
     folder: Path
     key: str
@@ -71,14 +72,14 @@ class LiveTestCase(SimpleTestCase):
             **cls.variables,
         }
         cls.manage("migrate", "--verbosity", "0")
-        # `make test` collects them before it begins: not while another process of the tests looks at them.
+        # `make test` collects them first, because other test processes read them.
         if not (settings.STATIC_ROOT / "staticfiles.json").exists():
             cls.manage("collectstatic", "--noinput", "--verbosity", "0")
         cls.key = cls.manage("issue_key", "alice", "--create-user").strip()
 
     @classmethod
     def database(cls) -> str:
-        """Make a database of this class's own, where the settings have theirs, and return its URL."""
+        """Create a database for this class on the server of the settings, and return its URL."""
         if settings.ON_SQLITE:
             return f"sqlite:///{quote(str(cls.folder / 'live.sqlite3'))}"
         name = f"goatfish_live_{uuid4().hex}"
@@ -89,7 +90,7 @@ class LiveTestCase(SimpleTestCase):
 
     @classmethod
     def manage(cls, *arguments: str) -> str:
-        """Run a command of manage.py, and return what it prints."""
+        """Run a manage.py command, and return its output."""
         result = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=settings.BASE_DIR,
@@ -104,18 +105,18 @@ class LiveTestCase(SimpleTestCase):
         return result.stdout
 
     def start(self) -> tuple[subprocess.Popen[bytes], httpx.Client]:
-        """Start gunicorn; return it, and a client with alice's key, once `/readyz` is content."""
+        """Start gunicorn and wait for `/readyz`; return the process and a client with alice's key."""
         port = free_port()
         log = self.folder / f"{port}.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
-                [Path(sys.executable).with_name("gunicorn")],
+                [Path(sys.executable).with_name("gunicorn"), *self.arguments],
                 cwd=settings.BASE_DIR,
                 env={**self.environment, "PORT": str(port)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # a process group of its own, to be killed as a whole
+                start_new_session=True,  # a new process group, so that kill() also ends the workers
             )
         self.addCleanup(kill, server)
         client = self.enterContext(
@@ -131,19 +132,19 @@ class LiveTestCase(SimpleTestCase):
 
 
 def administer(statement: Composed) -> None:
-    """Execute a statement on the PostgreSQL server of the settings, outside the databases of the tests."""
+    """Execute a statement in the database `postgres` of the settings' server."""
     with psycopg.connect(settings.DATABASE_URL, dbname="postgres", autocommit=True) as connection:
         connection.execute(statement)
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens at the moment."""
+    """Return a port that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def is_ready(client: httpx.Client) -> bool:
-    """Tell whether the service answers, and has its database."""
+    """Return whether the service can serve requests."""
     try:
         return client.get("/readyz").status_code == 200
     except httpx.TransportError:
@@ -151,7 +152,7 @@ def is_ready(client: httpx.Client) -> bool:
 
 
 def kill(server: subprocess.Popen[bytes]) -> None:
-    """End a server and its workers at once, as a power cut would, and reap it."""
+    """Kill a server and its workers, as a power cut would, and reap it."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait(60)

@@ -1,4 +1,4 @@
-"""Clients that begin and do not end, and no proxy in between: nothing is half done, and nobody else waits."""
+"""Clients that stop halfway, without a proxy: nothing is half done, and no other client waits."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ class ClientsThatStopTests(LiveTestCase):
     def tearDown(self) -> None:
         self.assertNotIn("Traceback", (self.folder / f"{self.service.base_url.port}.log").read_text())
 
-    def test_those_that_hang_up_in_a_body_leave_nothing(self) -> None:
+    def test_a_body_that_breaks_off_is_not_stored(self) -> None:
         cut = "Content-Length: 1000", LINE
         cut_chunks = "Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(LINE), LINE)
         broken_chunk = "Transfer-Encoding: chunked", b"12 bytes\r\n" + LINE
@@ -41,34 +41,34 @@ class ClientsThatStopTests(LiveTestCase):
                 self.assert_refused(connection)
         self.assertEqual(self.service.get("/api/simulations").json()["items"], [])
 
-    def test_those_that_stop_in_a_body_are_given_up(self) -> None:
+    def test_clients_that_stall_in_a_body_are_given_up(self) -> None:
         begun = [self.begin("Content-Length: 1000", LINE) for _ in range(THREADS)]
         begun += [self.begin("Transfer-Encoding: chunked", b"5\r\nabcde\r\n") for _ in range(THREADS)]
         self.assertEqual(self.service.get("/api/simulations").json()["items"], [])
         for connection in begun:
             self.assert_refused(connection)
 
-    def test_those_that_stop_in_a_head_are_given_up(self) -> None:
+    def test_clients_that_stall_in_a_head_are_given_up(self) -> None:
         begun = [self.connect(b"GET /healthz HTTP/1.1\r\nHost: ") for _ in range(THREADS)]
         self.assertEqual(self.service.get("/healthz").status_code, 200)
         for connection in begun:
             self.assertEqual(connection.recv(1), b"")
 
-    def test_those_that_send_nothing_hold_nobody_up(self) -> None:
+    def test_silent_clients_occupy_no_thread(self) -> None:
         begun = [self.connect(b"") for _ in range(THREADS)]
         with httpx.Client(base_url=self.service.base_url, timeout=30) as another:
             self.assertEqual(another.get("/healthz").status_code, 200)
         begun[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertTrue(begun[0].recv(100).startswith(b"HTTP/1.1 200 "))
 
-    def test_those_that_send_nothing_do_not_hold_up_the_end(self) -> None:
+    def test_silent_clients_do_not_delay_the_shutdown(self) -> None:
         self.connect(b"")
         with httpx.Client(base_url=self.service.base_url, timeout=30) as another:
-            self.assertEqual(another.get("/healthz").status_code, 200)  # the one before it was taken, too
+            self.assertEqual(another.get("/healthz").status_code, 200)  # so the silent one was accepted, too
         self.server.terminate()
         self.assertEqual(self.server.wait(60), 0)
 
-    def test_those_that_do_not_read_are_given_up(self) -> None:
+    def test_clients_that_do_not_read_are_given_up(self) -> None:
         lines = b"".join(json.dumps({**VALID, "name": f"{n:x<250}"}).encode() + b"\n" for n in range(10_000))
         key = self.manage("issue_key", "bob", "--create-user").strip()
         headers = {"X-API-Key": key, "Content-Type": NDJSON}
@@ -79,7 +79,15 @@ class ClientsThatStopTests(LiveTestCase):
             connection.recv(1)
         self.assertEqual(self.service.get("/healthz").status_code, 200)
 
-    def test_those_that_keep_an_ended_connection_open_hold_nobody_up(self) -> None:
+    def test_clients_that_do_not_read_a_file_are_given_up(self) -> None:
+        file = "/static/ninja/swagger-ui-bundle.js"
+        self.assertGreater(len(self.service.get(file).content), 2**20)
+        ask = f"GET {file} HTTP/1.1\r\nHost: localhost\r\n\r\n" * 9  # more than the socket buffers hold
+        for connection in [self.connect(ask.encode()) for _ in range(THREADS)]:
+            self.assertEqual(connection.recv(12), b"HTTP/1.1 200")
+        self.assertEqual(self.service.get("/healthz").status_code, 200)
+
+    def test_clients_that_keep_an_ended_connection_open_block_nobody(self) -> None:
         begun = [
             self.connect(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n") for _ in range(THREADS - 1)
         ]
@@ -88,21 +96,21 @@ class ClientsThatStopTests(LiveTestCase):
         self.assertEqual(self.service.get("/healthz").status_code, 200)
 
     def connect(self, sent: bytes) -> socket.socket:
-        """Send something on a connection that ends with the test."""
+        """Send bytes on a new connection, which the end of the test closes."""
         connection = socket.socket()
         self.addCleanup(connection.close)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)  # the rest waits over there
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)  # so that the server has to wait
         connection.settimeout(30)
         connection.connect((self.service.base_url.host, self.service.base_url.port))
         connection.sendall(sent)
         return connection
 
     def begin(self, field: str, body: bytes) -> socket.socket:
-        """Begin a bulk create."""
+        """Send the head and a part of the body of a bulk create."""
         return self.connect(HEAD.format(BULK, self.key, NDJSON, field).encode() + body)
 
     def assert_refused(self, connection: socket.socket) -> None:
-        """Check for a problem, and the end of the connection."""
+        """Check that the response is a problem, and the connection closed."""
         answer = b"".join(iter(lambda: connection.recv(2**16), b""))
         self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
         self.assertIn(b'"/problems/malformed-request"', answer)

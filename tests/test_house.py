@@ -42,7 +42,7 @@ class HouseTests(SimpleTestCase):
         for path in settings.BASE_DIR.glob("*/api.py"):
             for use in re.findall(r"\.objects\.(\w+)", path.read_text()):
                 found += 1
-                self.assertIn(use, {"owned_by"}, path)
+                self.assertIn(use, {"for_owner"}, path)
         self.assertGreater(found, 0)
 
     def test_modules_and_functions_stay_small(self) -> None:

@@ -1,4 +1,4 @@
-"""The service as it is deployed, and a client that does all of its work."""
+"""The service as it is deployed."""
 
 import json
 import re
@@ -12,10 +12,17 @@ import httpx
 from tests.live import LiveTestCase, kill
 
 VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
+# Requests that gunicorn itself refuses, and the status of its response.
+REFUSED = {
+    b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n": 400,
+    b"GET /api/me?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n": 414,
+    b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n": 431,
+    b"\x16\x03\x01 this is no HTTP\r\n\r\n": 400,
+}
 
 
 class LiveTests(LiveTestCase):
-    def test_a_client_can_do_all_of_its_work(self) -> None:
+    def test_a_client_creates_reads_changes_and_deletes(self) -> None:
         _, client = self.start()
         created = client.post("/api/simulations", json=VALID)
         self.assertEqual(created.status_code, 201, created.text)
@@ -44,7 +51,7 @@ class LiveTests(LiveTestCase):
         self.assertEqual((me.status_code, me.json()["username"]), (200, "alice"))
         self.assertEqual(client.get("/api/me", headers={"X-API-Key": self.key[:-1]}).status_code, 401)
 
-    def test_the_pages_of_a_list_are_followed_by_their_links(self) -> None:
+    def test_link_headers_lead_through_all_pages_of_a_list(self) -> None:
         _, client = self.start()
         names = [f"Page {number}" for number in range(7)]
         for name in names:
@@ -53,7 +60,7 @@ class LiveTests(LiveTestCase):
         listed = [item["name"] for item in items if item["name"] in names]
         self.assertEqual(listed, names[::-1])
 
-    def test_the_docs_page_is_served_whole_by_this_process(self) -> None:
+    def test_the_docs_page_loads_only_files_of_this_service(self) -> None:
         _, client = self.start()
         page = client.get("/api/docs")
         self.assertEqual(page.status_code, 200)
@@ -73,7 +80,7 @@ class LiveTests(LiveTestCase):
         self.assertEqual(created.request.headers["Transfer-Encoding"], "chunked")
         self.assertEqual((created.status_code, created.json()["name"]), (201, "In chunks"), created.text)
 
-    def test_a_body_of_more_than_a_mebibyte_is_refused(self) -> None:
+    def test_a_body_over_one_mebibyte_is_refused(self) -> None:
         _, client = self.start()
         body = b" " * (2**20 + 1)
         for content in (body, iter([body]), body * 11, iter([body] * 11)):
@@ -84,7 +91,7 @@ class LiveTests(LiveTestCase):
                 self.assertEqual(refused.json()["type"], "/problems/body-too-large")
                 self.assertEqual(client.get("/api/me").status_code, 200)  # on the same connection
 
-    def test_what_was_answered_outlives_a_killed_server(self) -> None:
+    def test_a_created_object_survives_a_killed_server(self) -> None:
         server, client = self.start()
         created = client.post("/api/simulations", json=VALID).json()
         kill(server)
@@ -97,7 +104,7 @@ class LiveTests(LiveTestCase):
         server.terminate()
         self.assertEqual(server.wait(60), 0)
 
-    def test_a_request_is_one_line_of_json_without_its_key_or_its_query(self) -> None:
+    def test_the_access_log_has_one_json_line_without_key_or_query(self) -> None:
         server, client = self.start()
         id = client.post("/api/simulations", json=VALID).json()["id"]
         client.get(f"/api/simulations/{id}?q={self.key}", headers={"X-Request-ID": "known"})
@@ -116,7 +123,7 @@ class LiveTests(LiveTestCase):
         self.assertEqual((lost["status"], lost["route"], lost["key"]), (404, None, None))
         self.assertEqual(lost["path"], "/nowhere/gf_…")
 
-    def test_every_line_of_the_log_can_be_json(self) -> None:
+    def test_every_log_line_is_json_if_configured(self) -> None:
         self.environment = {**self.environment, "LOG_FORMAT": "json"}
         server, client = self.start()
         server.terminate()
@@ -125,14 +132,9 @@ class LiveTests(LiveTestCase):
         lines = [json.loads(line) for line in log.splitlines()]
         self.assertIn("Starting gunicorn", next(line["message"] for line in lines if "message" in line))
 
-    def test_what_the_server_itself_refuses_is_a_problem_and_logged(self) -> None:
+    def test_requests_that_the_server_refuses_are_problems_and_logged(self) -> None:
         server, client = self.start()
-        for refused, status in {
-            b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n": 400,
-            b"GET /api/me?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n": 414,
-            b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n": 431,
-            b"\x16\x03\x01 this is no HTTP\r\n\r\n": 400,
-        }.items():
+        for refused, status in REFUSED.items():
             with self.subTest(status, sent=refused[:30]):
                 answer = self.send(refused, client.base_url.port or 0)
                 head, _, body = answer.partition(b"\r\n\r\n")
@@ -150,14 +152,14 @@ class LiveTests(LiveTestCase):
         self.assertIn(("/api/me", 400), [(line["path"], line["status"]) for line in logged])
 
     def send(self, request: bytes, port: int) -> bytes:
-        """Send bytes, and return all that comes back."""
+        """Send bytes, and return everything that the server sends until it closes the connection."""
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def pages(client: httpx.Client, url: str) -> Iterator[dict[str, list[dict[str, str]]]]:
-    """Go from page to page, as the `Link` header says."""
+    """Follow the `Link` header from page to page."""
     response = client.get(url)
     while True:
         yield response.raise_for_status().json()

@@ -1,4 +1,4 @@
-"""CSV and NDJSON: reads many objects, as `owned.exports` writes them."""
+"""Reads many objects from CSV and NDJSON, as `owned.exports` writes them."""
 
 import csv
 import re
@@ -8,19 +8,31 @@ from io import StringIO
 from itertools import count, islice
 from typing import Any
 
-from api.bodies import parse_json
+from api.parsing import parse_json
 from api.problems.problem import Problem, invalid
-from api.schemas import BULK_ROWS, In, Unreadable
+from api.schemas import In
+
+BULK_ROWS = 10_000
 
 SERVER_SET = frozenset({"id", "created_at", "updated_at"})
-"""Fields of an export that stand in what is read back, and are not looked at."""
+"""Fields of an export that are ignored when the file is read back."""
 
-# What `owned.exports` put before a cell that a spreadsheet would take for a formula.
+# What `owned.exports` puts before a cell that a spreadsheet would run as a formula.
 _ESCAPED = re.compile(r"^'(?=[=+\-@'\t\r])")
+
+# By the messages of the csv module.
+_CSV_ERRORS = {
+    "unexpected end of data": "a quotation mark is never closed",
+    "',' expected after '\"'": "a closing quotation mark must be followed by a comma",
+}
+
+
+class Unreadable(str):
+    """What is wrong with a row of CSV or NDJSON that could not even be read."""
 
 
 def read_ndjson(text: str) -> dict[str, Any]:
-    """Return the objects of NDJSON, one on each line that is not blank, as a bulk create takes them."""
+    """Parse NDJSON, one object per line, into the body of a bulk create. Blank lines are skipped."""
     lines = (line for line in text.split("\n") if line.strip())
     return {"items": [_object(line) for line in islice(lines, BULK_ROWS + 1)]}
 
@@ -36,10 +48,10 @@ def _object(line: str) -> Any:
 
 
 def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> dict[str, Any]:
-    """Return the rows of CSV with a header (RFC 4180), as a bulk create takes them.
+    """Parse CSV with a header (RFC 4180) into the body of a bulk create.
 
-    The cells of `typed` fields hold numbers and truth values as JSON writes them, all others hold text.
-    Raises a 422 problem for a header that lacks one of the fields, or has a column that is none.
+    Cells of `typed` fields contain JSON numbers and booleans. All other cells contain text. Raises a 422
+    problem if the header lacks a field, repeats a column or has an unknown column.
     """
     rows = (row for _, row in _rows(text))
     header = _checked(next(rows, []), fields)
@@ -47,19 +59,19 @@ def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> d
 
 
 def read_csv_of(item: type[In]) -> Callable[[str], dict[str, Any]]:
-    """Return what reads the CSV of many objects of a schema."""
+    """Return a parser for CSV with objects of a schema."""
     fields = item.model_fields
     typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
     return partial(read_csv, fields=tuple(fields), typed=typed)
 
 
 def row_numbers(text: str) -> list[int]:
-    """Return at which row of a spreadsheet each object of a CSV stands; the header is at row 1."""
+    """Return the row number of each object of a CSV, as in a spreadsheet. The header is row 1."""
     return [number for number, _ in islice(_rows(text), 1, BULK_ROWS + 1)]
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
-    """Go through the rows that are not blank; one that breaks the format does not end the file."""
+    """Yield the rows that are not blank, with their numbers. An invalid row does not end the iteration."""
     reader = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     for number in count(1):
         try:
@@ -67,22 +79,22 @@ def _rows(text: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, Unreadable(f"is not CSV: {error}")
+            yield number, Unreadable(_CSV_ERRORS.get(str(error), f"is not valid CSV: {error}"))
         else:
             if row:
                 yield number, row
 
 
 def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]:
-    """Return the header of a CSV that has each field once, and no column that is none."""
+    """Return the header if it has each field once and no unknown column."""
     if isinstance(header, Unreadable):
-        detail = f"the header {header}"
+        detail = f"the header is invalid: {header}"
     elif missing := [name for name in fields if name not in header]:
-        detail = f"the header lacks {', '.join(missing)}"
+        detail = f"the header must include {', '.join(missing)}"
     elif unknown := [name for name in header if name not in fields and name not in SERVER_SET]:
-        detail = f"the header has {', '.join(map(repr, unknown))}, which cannot be set here"
+        detail = f"the header has unknown columns: {', '.join(map(repr, unknown))}"
     elif len(set(header)) < len(header):
-        detail = "the header names a column twice"
+        detail = "the header must not repeat a column"
     else:
         return header
     raise invalid({"pointer": "/items", "detail": detail, "code": "csv_header"})
@@ -92,7 +104,7 @@ def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collectio
     if isinstance(row, Unreadable):
         return row
     if len(row) != len(header):
-        return Unreadable(f"has {len(row)} cells, and the header has {len(header)}")
+        return Unreadable(f"must have {len(header)} cells like the header, but has {len(row)}")
     cells = zip(header, row, strict=True)
     return {
         name: _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)
@@ -102,7 +114,7 @@ def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collectio
 
 
 def _typed(cell: str) -> Any:
-    """Return the number or truth value of a cell, or its text, which the schema then finds at fault."""
+    """Return the number or boolean of a cell. If it is neither, return the text, which the schema rejects."""
     try:
         return parse_json(cell)
     except Problem:

@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that all operations share."""
+"""Components of the OpenAPI document that all operations share."""
 
 from typing import Any
 
@@ -14,35 +14,35 @@ JsonObject = dict[str, Any]
 
 HEADERS: JsonObject = {
     "ETag": {
-        "description": 'The version of the object, as `"7"`: send it in `If-Match` with a change.',
+        "description": 'The version of the object, such as `"7"`. Send it in `If-Match` with a change.',
         "schema": {"type": "string", "pattern": '^"[0-9]+"$', "examples": ['"1"']},
     },
     "Idempotent-Replayed": {
-        "description": "`true` where this is the first answer to the same request again.",
+        "description": "`true` if this is a stored response to an earlier identical request.",
         "schema": {"type": "string", "const": "true"},
     },
     "Last-Modified": {
-        "description": "When the object was changed last, to the second.",
+        "description": "When the object was last changed, to the second.",
         "schema": {"type": "string", "examples": ["Sun, 22 Nov 2026 08:00:00 GMT"]},
     },
     "Link": {
-        "description": 'The address of the next page, with `rel="next"` (RFC 8288); none on the last page.',
+        "description": 'The URL of the next page, with `rel="next"` (RFC 8288). Absent on the last page.',
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "The address of the new object.",
+        "description": "The URL of the new object.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "RateLimit": {
-        "description": "How many requests are left (`r`), and how many seconds until all are again (`t`).",
+        "description": "The remaining requests (`r`), and the seconds until the limit resets (`t`).",
         "schema": {"type": "string", "examples": ['"key";r=1199;t=42']},
     },
     "RateLimit-Policy": {
-        "description": "How many requests the key may send (`q`) in how many seconds (`w`).",
+        "description": "The number of requests (`q`) that are allowed per time window, in seconds (`w`).",
         "schema": {"type": "string", "examples": ['"key";q=1200;w=60']},
     },
     "Retry-After": {
-        "description": "In how many seconds to try again.",
+        "description": "The number of seconds to wait before a retry.",
         "schema": {"type": "integer", "minimum": 0, "examples": [5]},
     },
     "WWW-Authenticate": {
@@ -50,13 +50,13 @@ HEADERS: JsonObject = {
         "schema": {"type": "string", "examples": ['ApiKey realm="goatfish"']},
     },
     "X-Request-ID": {
-        "description": "The id of the request: the caller's own, if it sent one, else a new one.",
+        "description": "The id of the request: the value that the client sent, or a new one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
     },
 }
 
 QUERY_TEXT: JsonObject = {"minLength": 1, "pattern": r"^[^\x00]+$"}
-"""What every text in a query is, whatever the parameter: not empty, and without NUL."""
+"""The constraints of every string parameter: not empty, and no NUL character."""
 
 _TAG = r'(W/)?"[\x21\x23-\x7e]*"'
 
@@ -64,9 +64,9 @@ PARAMETERS: JsonObject = {
     "Idempotency-Key": {
         "in": "header",
         "name": "Idempotency-Key",
-        "description": "Makes a retry safe: the same request with the same key, within 24 hours, is answered "
-        "as the first was, and writes nothing. Take a new random one for each new request.",
-        # Bare, or in quotes.
+        "description": "Makes retries safe. For 24 hours, the same request with the same key returns the "
+        "stored response and writes nothing. Use a new random key for each new request.",
+        # With or without quotes.
         "schema": {
             "type": "string",
             "pattern": r'^([\x21\x23-\x7e][\x21-\x7e]{0,254}|"[\x21-\x7e]{1,255}")$',
@@ -76,21 +76,21 @@ PARAMETERS: JsonObject = {
     "If-Match": {
         "in": "header",
         "name": "If-Match",
-        "description": "The `ETag` of the version to change: 412 when somebody has changed it meanwhile.",
+        "description": "The `ETag` of the version to change. If the object has changed since, returns 412.",
         "schema": {"type": "string", "pattern": rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"},
         "example": '"1"',
     },
     "If-Modified-Since": {
         "in": "header",
         "name": "If-Modified-Since",
-        "description": "The `Last-Modified` that you have: 304 when it is still that.",
+        "description": "The `Last-Modified` of your copy. If it is still current, returns 304.",
         "schema": {"type": "string"},
         "example": "Sun, 22 Nov 2026 08:00:00 GMT",
     },
     "If-None-Match": {
         "in": "header",
         "name": "If-None-Match",
-        "description": "The `ETag` that you have: 304 when it is still that.",
+        "description": "The `ETag` of your copy. If it is still current, returns 304.",
         "schema": {"type": "string"},
         "example": '"1"',
     },
@@ -99,7 +99,7 @@ PARAMETERS: JsonObject = {
 SCHEMAS: JsonObject = {
     "FieldError": {
         "type": "object",
-        "description": "What is wrong with one value, and where: one of pointer, parameter and header.",
+        "description": "An invalid value, and its location in one of pointer, parameter or header.",
         "required": ["detail", "code"],
         "properties": {
             "detail": {"type": "string", "examples": ["must not be before start_date"]},
@@ -109,8 +109,8 @@ SCHEMAS: JsonObject = {
                 "description": "A JSON pointer (RFC 6901) into the body.",
                 "examples": ["/end_date"],
             },
-            "parameter": {"type": "string", "description": "A parameter of the query."},
-            "header": {"type": "string", "description": "A header of the request."},
+            "parameter": {"type": "string", "description": "The name of a query parameter."},
+            "header": {"type": "string", "description": "The name of a request header."},
         },
     },
     "Problem": {
@@ -121,13 +121,13 @@ SCHEMAS: JsonObject = {
             "type": {
                 "type": "string",
                 "format": "uri-reference",
-                "description": "A page that tells what went wrong, and how to mend it.",
+                "description": "The URL of a page that explains the problem and how to fix it.",
             },
             "title": {"type": "string"},
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {"type": "string"},
             "instance": {"type": "string", "description": "The path of the request."},
-            "request_id": {"type": "string", "description": "What X-Request-ID says, and the log."},
+            "request_id": {"type": "string", "description": "The value of X-Request-ID."},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
         },
     },
@@ -138,12 +138,12 @@ LIMITS = ("RateLimit", "RateLimit-Policy")
 
 
 def header_refs(*names: str) -> JsonObject:
-    """Return references to headers that all operations share."""
+    """Return references to shared headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def problem_response(*kinds: ProblemType) -> JsonObject:
-    """Return the answer that types of problem with one status come with."""
+    """Return the response for problem types that share a status."""
     own = {
         INVALID_KEY: ["WWW-Authenticate"],
         RATE_LIMITED: ["Retry-After"],

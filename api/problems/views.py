@@ -1,22 +1,68 @@
-"""The pages that the `type` of a problem points at."""
+"""The error reference: the pages that the `type` of a problem refers to."""
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.views import defaults
 from django.views.decorators.http import require_safe
 
-from api.problems.types import PROBLEM_TYPES
+from api.problems.problem import Problem, unreadable_header
+from api.problems.types import (
+    BODY_TOO_LARGE,
+    FORBIDDEN,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    NOT_FOUND,
+    PROBLEM_TYPES,
+)
+from ops.paths import is_api
 
 
 @require_safe
 def problem_pages(request: HttpRequest) -> HttpResponse:
-    """List the problems."""
+    """List the problem types."""
     return render(request, "problems/index.html", {"problems": PROBLEM_TYPES.values()})
 
 
 @require_safe
 def problem_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """Tell what went wrong, and how to mend it."""
+    """Explain the cause of a problem and how to fix it."""
     if slug not in PROBLEM_TYPES:
         raise Http404
     context = {"problem": PROBLEM_TYPES[slug], "address": request.build_absolute_uri("/").rstrip("/")}
     return render(request, "problems/detail.html", context)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Respond to a suspicious request (`handler400`)."""
+    if not is_api(request.path_info):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, DisallowedHost):
+        problem = unreadable_header("Host", "is not a name of this service", "host_not_allowed")
+    elif isinstance(exception, RequestDataTooBig):
+        problem = Problem(BODY_TOO_LARGE, "The body is larger than this service accepts.")
+    else:
+        problem = Problem(MALFORMED_REQUEST, "The request is malformed.")
+    return problem.response(request)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Respond to a request that is not allowed (`handler403`)."""
+    if not is_api(request.path_info):
+        return defaults.permission_denied(request, exception)
+    return Problem(FORBIDDEN, "This operation is not allowed.").response(request)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Respond to an unknown path (`handler404`)."""
+    if not is_api(request.path_info):
+        return defaults.page_not_found(request, exception)
+    return Problem(NOT_FOUND, "There is nothing at this path.").response(request)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Respond after a crash (`handler500`)."""
+    if not is_api(request.path_info):
+        return defaults.server_error(request)
+    return Problem(INTERNAL_ERROR, INTERNAL_ERROR.cause).response(request)

@@ -1,1 +1,1 @@
-"""What Goatfish is measured beside: each peer is one file, on tables and cursors that several share."""
+"""The peers of Goatfish: one file each. Several share tables and cursors."""

@@ -1,4 +1,4 @@
-"""The cursor of a keyset page, for the peers whose framework brings none of its own."""
+"""The cursor of a keyset page, for the peers whose framework has none."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date, datetime

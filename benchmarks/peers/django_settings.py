@@ -1,4 +1,4 @@
-"""The settings of the Django peers: the database as Goatfish has it, and no app or middleware for pages."""
+"""The settings of the Django peers: Goatfish's database settings, without apps or middleware for pages."""
 
 import os
 

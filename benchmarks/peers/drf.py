@@ -1,4 +1,4 @@
-"""Django REST Framework: a view set, a serializer, filters, cursor pages of its own. gunicorn serves it."""
+"""Django REST Framework: a view set, a serializer, filters and its own cursor pagination, under gunicorn."""
 
 import os
 from typing import Any
@@ -40,15 +40,15 @@ class KeyAuthentication(BaseAuthentication):
         return api_key.user, api_key
 
     def authenticate_header(self, request: Request) -> str:
-        """Return what a 401 says of how to authenticate."""
+        """Return the `WWW-Authenticate` header of a 401."""
         return "ApiKey"
 
 
 class MayWrite(BasePermission):
-    """Refuses to write with a read-only key."""
+    """Rejects writes with a read-only key."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """Tell whether the key may do this."""
+        """Return whether the key permits the request."""
         return request.method in SAFE_METHODS or not request.auth.read_only
 
 
@@ -56,7 +56,7 @@ class SimulationListSerializer(serializers.ListSerializer):
     """Many simulations, written at once."""
 
     def create(self, validated_data: list[dict[str, Any]]) -> list[Simulation]:
-        """Make them all."""
+        """Create all of them."""
         return Simulation.objects.bulk_create(Simulation(**values) for values in validated_data)
 
 
@@ -70,13 +70,13 @@ class SimulationSerializer(serializers.ModelSerializer):
         list_serializer_class = SimulationListSerializer
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse unknown fields, which are ignored otherwise."""
+        """Reject unknown fields, which would otherwise be ignored."""
         if isinstance(data, dict) and (unknown := data.keys() - {"name", "start_date", "end_date"}):
             raise serializers.ValidationError(dict.fromkeys(unknown, "is not a field that can be set"))
         return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a period that ends before it begins."""
+        """Reject a period that ends before it starts."""
         if attrs["end_date"] < attrs["start_date"]:
             raise serializers.ValidationError({"end_date": "must not be before start_date"})
         return attrs
@@ -88,7 +88,7 @@ class SimulationSerializer(serializers.ModelSerializer):
 
 
 class SimulationPages(CursorPagination):
-    """Cursor pages whose answer has the fields of the other contenders'."""
+    """Cursor pages with the same fields as those of the other contenders."""
 
     page_size = 100
     page_size_query_param = "limit"
@@ -96,14 +96,14 @@ class SimulationPages(CursorPagination):
     ordering = ("-created_at", "-id")
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the page, and the cursor out of the link to the next."""
+        """Return the page, with the cursor taken from the link to the next page."""
         link = self.get_next_link()
         cursor = parse_qs(urlsplit(link).query)[self.cursor_query_param][0] if link else None
         return Response({"items": data, "next_cursor": cursor})
 
 
 class SimulationFilter(FilterSet):
-    """Which simulations."""
+    """The filters of the list."""
 
     class Meta:
         model = Simulation
@@ -111,7 +111,7 @@ class SimulationFilter(FilterSet):
 
 
 class SortFilter(OrderingFilter):
-    """The order; ties are broken by id in the same direction."""
+    """The sort order. Ties are broken by id in the same direction."""
 
     ordering_param = "sort"
 
@@ -140,7 +140,7 @@ class SimulationViewSet(
     http_method_names = ["get", "post", "put", "head", "options"]
 
     def get_queryset(self) -> QuerySet[Simulation]:
-        """Return what the caller owns; for a change, held against other writers."""
+        """Return the caller's simulations, locked if the request changes one."""
         rows = Simulation.objects.filter(owner=self.request.user)
         return rows.select_for_update() if self.request.method == "PUT" else rows
 
@@ -155,7 +155,7 @@ class SimulationViewSet(
 
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
-        """Make many simulations, all or none."""
+        """Create many simulations, all or none."""
         serializer = self.get_serializer(data=request.data.get("items"), many=True, allow_empty=False)
         serializer.is_valid(raise_exception=True)
         self.perform_create(serializer)

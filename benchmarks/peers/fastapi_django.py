@@ -1,4 +1,4 @@
-"""FastAPI over the Django ORM: sync endpoints and dependencies, which run in threads. uvicorn serves it."""
+"""FastAPI with the Django ORM: sync endpoints and dependencies, which run in threads, under uvicorn."""
 
 import os
 from collections.abc import AsyncIterator
@@ -20,12 +20,12 @@ from peers import cursors
 from peers.django_tables.models import ApiKey, Simulation
 from peers.pydantic_schemas import Bulk, Created, ListQuery, Page, SimulationIn, SimulationOut
 
-THREADS = 8  # of each process; the 40 that are Starlette's default only wait for the GIL, and for PostgreSQL
+THREADS = 8  # per process; with Starlette's default of 40, most only wait for the GIL and PostgreSQL
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Bound the threads, and so the database connections: Django keeps one for each thread."""
+    """Limit the threads, and thereby the database connections: Django opens one per thread."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
 
@@ -35,7 +35,7 @@ header = APIKeyHeader(name="X-API-Key")
 
 
 def authenticate(request: Request, key: Annotated[str, Security(header)]) -> ApiKey:
-    """Return the caller's key. Raises 401, and 403 for a read-only key that is used to write."""
+    """Return the caller's key. Raises 401, or 403 for a write with a read-only key."""
     api_key = ApiKey.objects.valid(key)
     if api_key is None:
         raise HTTPException(401, "X-API-Key header invalid.")
@@ -77,13 +77,13 @@ def list_simulations(caller: Caller, query: Annotated[ListQuery, Query()]) -> di
 
 @app.post("/api/simulations", response_model=SimulationOut, status_code=201)
 def create_simulation(caller: Caller, body: SimulationIn) -> Simulation:
-    """Make a simulation."""
+    """Create a simulation."""
     return Simulation.objects.create(owner_id=caller.user_id, **body.model_dump())
 
 
 @app.post("/api/simulations/bulk", status_code=201)
 def create_simulations(caller: Caller, body: Bulk) -> Created:
-    """Make many simulations, all or none."""
+    """Create many simulations, all or none."""
     rows = [Simulation(owner_id=caller.user_id, **item.model_dump()) for item in body.items]
     Simulation.objects.bulk_create(rows)
     return Created(created=len(rows), ids=[row.id for row in rows])

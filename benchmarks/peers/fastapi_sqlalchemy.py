@@ -1,4 +1,4 @@
-"""FastAPI with SQLAlchemy's asyncio extension and asyncpg; uvicorn serves it on uvloop."""
+"""FastAPI with SQLAlchemy's asyncio extension and asyncpg, under uvicorn with uvloop."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -34,7 +34,7 @@ Session = Annotated[AsyncSession, Depends(open_session)]
 
 
 async def authenticate(request: Request, session: Session, key: Annotated[str, Security(header)]) -> ApiKey:
-    """Return the caller's key. Raises 401, and 403 for a read-only key that is used to write."""
+    """Return the caller's key. Raises 401, or 403 for a write with a read-only key."""
     api_key = await find_key(session, key)
     if api_key is None:
         raise HTTPException(401, "X-API-Key header invalid.")
@@ -78,7 +78,7 @@ async def list_simulations(
 
 @app.post("/api/simulations", response_model=SimulationOut, status_code=201)
 async def create_simulation(session: Session, caller: Caller, body: SimulationIn) -> Simulation:
-    """Make a simulation."""
+    """Create a simulation."""
     simulation = Simulation(owner_id=caller.user_id, **body.model_dump())
     session.add(simulation)
     await session.commit()
@@ -87,7 +87,7 @@ async def create_simulation(session: Session, caller: Caller, body: SimulationIn
 
 @app.post("/api/simulations/bulk", status_code=201)
 async def create_simulations(session: Session, caller: Caller, body: Bulk) -> Created:
-    """Make many simulations, all or none."""
+    """Create many simulations, all or none."""
     rows = [{"id": random_id(), "owner_id": caller.user_id, **item.model_dump()} for item in body.items]
     await session.execute(insert(Simulation), rows)
     await session.commit()

@@ -1,6 +1,6 @@
-"""The limit: a WSGI function with psycopg and orjson, under the same gunicorn, with no framework at all.
+"""The limit: a WSGI function with psycopg and orjson under the same gunicorn, without a framework.
 
-It does what the others do by hand, and nothing else: no routing table, no middleware, no errors that explain.
+It does by hand what the others do, and nothing else: no routing table, middleware or detailed errors.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ threads = threading.local()
 
 
 class InvalidError(Exception):
-    """A value that cannot be taken."""
+    """An invalid value."""
 
 
 def connection() -> psycopg.Connection[Any]:
@@ -79,7 +79,7 @@ def read_date(value: Any) -> date:
 
 
 def read_simulation(body: Any) -> tuple[str, date, date]:
-    """Return what a client sets of a simulation. Raises InvalidError."""
+    """Return the fields of a simulation that clients set. Raises InvalidError."""
     if not isinstance(body, dict) or body.keys() != {"name", "start_date", "end_date"}:
         raise InvalidError
     name, start, end = body["name"], read_date(body["start_date"]), read_date(body["end_date"])
@@ -118,7 +118,7 @@ def get_simulation(owner: int, id: str) -> Answer:
 
 
 def create_simulation(owner: int, body: Any) -> Answer:
-    """Make a simulation."""
+    """Create a simulation."""
     now = datetime.now(UTC)
     row = (shortuuid.random(20), *read_simulation(body), now, now)
     connection().execute(
@@ -130,7 +130,7 @@ def create_simulation(owner: int, body: Any) -> Answer:
 
 
 def create_simulations(owner: int, body: Any) -> Answer:
-    """Make many simulations, all or none."""
+    """Create many simulations, all or none."""
     if not isinstance(body, dict) or body.keys() != {"items"} or not 1 <= len(body["items"]) <= 10_000:
         raise InvalidError
     now = datetime.now(UTC)
@@ -159,7 +159,7 @@ def replace_simulation(owner: int, id: str, body: Any) -> Answer:
 
 
 def answer(environ: dict[str, Any]) -> Answer:
-    """Find out what is asked for, and do it."""
+    """Route the request, and handle it."""
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     found = caller(environ)
     if found is None:
@@ -184,7 +184,7 @@ def answer(environ: dict[str, Any]) -> Answer:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer one request."""
+    """Handle one request."""
     status, content = answer(environ)
     body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])

@@ -1,4 +1,4 @@
-"""Litestar with SQLAlchemy's asyncio extension, asyncpg and msgspec; uvicorn serves it on uvloop."""
+"""Litestar with SQLAlchemy's asyncio extension, asyncpg and msgspec, under uvicorn with uvloop."""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
@@ -38,14 +38,14 @@ SortKey = Literal[
 
 
 class SimulationIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client sets of a simulation."""
+    """The fields of a simulation that clients set."""
 
     name: str
     start_date: date
     end_date: date
 
     def __post_init__(self) -> None:
-        """Trim the name, and refuse what no annotation says."""
+        """Trim the name, and check what annotations cannot express."""
         self.name = self.name.strip()
         if not 1 <= len(self.name) <= 300:
             raise ValueError("name must have 1 to 300 characters")
@@ -71,7 +71,7 @@ class Bulk(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Created(msgspec.Struct):
-    """What a bulk create made."""
+    """The result of a bulk create."""
 
     created: int
     ids: list[str]
@@ -85,7 +85,7 @@ class Page(msgspec.Struct):
 
 
 def out(simulation: Simulation) -> SimulationOut:
-    """Return the answer that shows a row."""
+    """Return the response for a row."""
     return msgspec.convert(simulation, SimulationOut, from_attributes=True)
 
 
@@ -100,7 +100,7 @@ async def authenticate(
     session: AsyncSession,
     key: Annotated[str, Parameter(header="X-API-Key")],
 ) -> ApiKey:
-    """Return the caller's key. Raises 401, and 403 for a read-only key that is used to write."""
+    """Return the caller's key. Raises 401, or 403 for a write with a read-only key."""
     api_key = await find_key(session, key)
     if api_key is None:
         raise NotAuthorizedException("X-API-Key header invalid.")
@@ -152,7 +152,7 @@ async def list_simulations(
 
 @post("/")
 async def create_simulation(session: AsyncSession, caller: ApiKey, data: SimulationIn) -> SimulationOut:
-    """Make a simulation."""
+    """Create a simulation."""
     simulation = Simulation(owner_id=caller.user_id, **msgspec.structs.asdict(data))
     session.add(simulation)
     await session.commit()
@@ -161,7 +161,7 @@ async def create_simulation(session: AsyncSession, caller: ApiKey, data: Simulat
 
 @post("/bulk")
 async def create_simulations(session: AsyncSession, caller: ApiKey, data: Bulk) -> Created:
-    """Make many simulations, all or none."""
+    """Create many simulations, all or none."""
     rows = [
         {"id": random_id(), "owner_id": caller.user_id, **msgspec.structs.asdict(item)} for item in data.items
     ]

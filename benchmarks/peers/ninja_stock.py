@@ -1,4 +1,4 @@
-"""Stock django-ninja: schemas, `response=`, the renderer of its documentation. gunicorn serves it."""
+"""Stock django-ninja: schemas, `response=` and the documented renderer, under gunicorn."""
 
 import os
 from typing import Any
@@ -29,12 +29,12 @@ router = Router()
 
 
 class ORJSONRenderer(BaseRenderer):
-    """Writes JSON with orjson; the default one is slower, and cuts times off at milliseconds."""
+    """Writes JSON with orjson. The default renderer is slower, and truncates times to milliseconds."""
 
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        """Return the body of an answer."""
+        """Return the body of a response."""
         return orjson.dumps(data, option=orjson.OPT_UTC_Z)
 
 
@@ -44,7 +44,7 @@ class KeyAuth(APIKeyHeader):
     param_name = "X-API-Key"
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
-        """Return the caller's key, or None. Raises 403 for a read-only key that is used to write."""
+        """Return the caller's key, or None. Raises 403 for a write with a read-only key."""
         api_key = ApiKey.objects.valid(key or "")
         if api_key and api_key.read_only and request.method != "GET":
             raise HttpError(403, "This key may read but not write.")
@@ -73,13 +73,13 @@ def list_simulations(request: Any, query: Query[ListQuery]) -> dict[str, object]
 
 @router.post("", response={201: SimulationOut})
 def create_simulation(request: Any, body: SimulationIn) -> tuple[int, Simulation]:
-    """Make a simulation."""
+    """Create a simulation."""
     return 201, Simulation.objects.create(owner_id=request.auth.user_id, **body.model_dump())
 
 
 @router.post("/bulk", response={201: Created})
 def create_simulations(request: Any, body: Bulk) -> tuple[int, dict[str, object]]:
-    """Make many simulations, all or none."""
+    """Create many simulations, all or none."""
     rows = [Simulation(owner_id=request.auth.user_id, **item.model_dump()) for item in body.items]
     Simulation.objects.bulk_create(rows)
     return 201, {"created": len(rows), "ids": [row.id for row in rows]}

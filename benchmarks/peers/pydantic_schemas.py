@@ -1,4 +1,4 @@
-"""The schemas of the peers that validate with pydantic: both FastAPIs, and stock django-ninja."""
+"""The schemas of the peers that validate with pydantic: both FastAPI peers and stock django-ninja."""
 
 import re
 from datetime import date, datetime
@@ -21,7 +21,7 @@ SortKey = Literal[
 
 
 def iso_date(value: Any) -> Any:
-    """Refuse what pydantic would make a date of besides: Unix times, dates with a time."""
+    """Reject other values that pydantic converts to dates: Unix times, dates with a time."""
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         raise ValueError("must be a date as YYYY-MM-DD")
     return value
@@ -32,7 +32,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class SimulationIn(BaseModel):
-    """What a client sets of a simulation."""
+    """The fields of a simulation that clients set."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,7 +42,7 @@ class SimulationIn(BaseModel):
 
     @model_validator(mode="after")
     def dates_in_order(self) -> "SimulationIn":
-        """Refuse a period that ends before it begins."""
+        """Reject a period that ends before it starts."""
         if self.end_date < self.start_date:
             raise ValueError("end_date must not be before start_date")
         return self
@@ -70,7 +70,7 @@ class Bulk(BaseModel):
 
 
 class Created(BaseModel):
-    """What a bulk create made."""
+    """The result of a bulk create."""
 
     created: int
     ids: list[str]
@@ -84,7 +84,7 @@ class Page(BaseModel):
 
 
 class ListQuery(BaseModel):
-    """Which simulations, in which order, and which page of them."""
+    """The filters, the order and the page of a list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -100,10 +100,10 @@ class ListQuery(BaseModel):
 
     @property
     def key(self) -> str:
-        """The field that sorts."""
+        """The sort field."""
         return self.sort.removeprefix("-")
 
     @property
     def descending(self) -> bool:
-        """Whether the greatest comes first."""
+        """Whether the order is descending."""
         return self.sort.startswith("-")

@@ -1,4 +1,4 @@
-"""Goatfish's tables as SQLAlchemy sees them, and the engine; Goatfish's migrations make them."""
+"""Goatfish's tables in SQLAlchemy, and the engine. Goatfish's migrations create the tables."""
 
 import hashlib
 import os
@@ -21,13 +21,13 @@ def random_id() -> str:
 
 
 class Base(DeclarativeBase):
-    """What maps the tables."""
+    """The declarative base."""
 
     type_annotation_map = {datetime: DateTime(timezone=True)}
 
 
 class User(Base):
-    """Somebody who owns simulations."""
+    """A user who owns simulations."""
 
     __tablename__ = "accounts_user"
 
@@ -36,7 +36,7 @@ class User(Base):
 
 
 class ApiKey(Base):
-    """The right to act as a user."""
+    """An API key of a user."""
 
     __tablename__ = "accounts_apikey"
 
@@ -49,7 +49,7 @@ class ApiKey(Base):
 
 
 class Simulation(Base):
-    """A named period of somebody's; SQLAlchemy counts its versions."""
+    """A simulation. SQLAlchemy counts its versions."""
 
     __tablename__ = "simulations_simulation"
 
@@ -65,17 +65,17 @@ class Simulation(Base):
     __mapper_args__ = {"version_id_col": version}
 
 
-# A worker serves half of the 16 connections, or somewhat more; each has its own statement cache.
+# A worker serves about half of the 16 connections. Each database connection has its own statement cache.
 engine = create_async_engine(
     os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://"), pool_size=10, max_overflow=0
 )
-# Reads need no transaction: without one, PostgreSQL is spared a BEGIN and a ROLLBACK for each.
+# Reads need no transaction. Without one, PostgreSQL saves a BEGIN and a ROLLBACK per read.
 reading = async_sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False)
 writing = async_sessionmaker(engine, expire_on_commit=False)
 
 
 async def find_key(session: AsyncSession, key: str) -> ApiKey | None:
-    """Return the record of a key that opens the API now, in one query."""
+    """Return the record of a valid key, in one query."""
     digest = hashlib.sha256(key.encode()).digest()
     open_now = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return await session.scalar(
@@ -88,7 +88,7 @@ async def find_key(session: AsyncSession, key: str) -> ApiKey | None:
 async def find_simulation(
     session: AsyncSession, owner_id: int, id: str, *, lock: bool = False
 ) -> Simulation | None:
-    """Return one simulation of an owner's; with `lock`, nobody else can change it before the commit."""
+    """Return one of an owner's simulations. With `lock`, others cannot change it before the commit."""
     query: Select[tuple[Simulation]] = select(Simulation).where(
         Simulation.owner_id == owner_id, Simulation.id == id
     )

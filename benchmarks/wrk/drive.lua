@@ -1,6 +1,6 @@
--- Drives one operation. Arguments: METHOD PATH STATUS TARGETS [BODY]
--- Each line of the file TARGETS is a key and an id; the requests take them in turn, and `{id}` in PATH is the id.
--- An answer with another status, or without a body, counts as failed. Prints one line of JSON at the end.
+-- Sends the requests of one operation. Arguments: METHOD PATH STATUS TARGETS [BODY]
+-- Each line of the file TARGETS is a key and an id. The requests use them in turn, and the id replaces `{id}` in PATH.
+-- A response with another status, or without a body, counts as failed. Prints one line of JSON at the end.
 
 local requests, place = {}, 0
 local expected

@@ -1,83 +1,66 @@
-"""`/metrics`, and the middleware that counts what it shows; not installed where METRICS_TOKEN is not set."""
+"""The middleware that counts requests and serves `/metrics`; installed only if METRICS_TOKEN is set."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
-from threading import local
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
-from django.core.signals import request_finished
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from ops.health import Readiness
-from ops.metrics.series import CONNECTIONS, IN_FLIGHT, KEYS_REFUSED, LIMITS, Answered, exposition
-from ops.paths import is_api
+from ops.metrics.series import DATABASE_QUERIES, DATABASE_SECONDS, DURATION, IN_FLIGHT, REQUESTS, exposition
 from ops.wrappers import watched
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Tally(local):
-    """What this thread has asked of the database for the request that it answers, and what it holds open."""
+@dataclass
+class Tally:
+    """The database use of one request."""
 
-    def __init__(self) -> None:
-        """Begin, once in each thread."""
-        self.seconds, self.queries, self.open = 0.0, 0, 0
-        self.connections: list[BaseDatabaseWrapper] = []  # its own, open or not; Django's look-up takes 5 µs
+    seconds: float = 0.0
+    queries: int = 0
 
 
-tally = Tally()
+current_tally: ContextVar[Tally] = ContextVar("tally")
 
 
 class MetricsMiddleware:
-    """Counts each answer, and shows the counts to those who know the token."""
+    """Counts each request, and serves the counts to callers with the token."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
         self.readiness = Readiness()
-        # One entry a route, method and status, and no client can add to those.
-        self.kept: dict[tuple[str, str, int], Answered] = {}
         connection_created.connect(time_statements, dispatch_uid="metrics")
-        request_finished.connect(count_connections, dispatch_uid="metrics")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info == "/metrics" and knows_the_token(request):
+        if request.path_info == "/metrics" and has_token(request):
             return self.show(request)
-        started, tally.seconds, tally.queries = perf_counter(), 0.0, 0
+        started, tally = perf_counter(), Tally()
+        current_tally.set(tally)
         IN_FLIGHT.inc()
-        response = self.get_response(request)
-        done = partial(self.count, request, response, started)
-        if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-            response.streaming_content = Parts(cast(Iterator[bytes], response.streaming_content), done)
+        try:
+            response = self.get_response(request)
+        except BaseException:  # an ASGI server cancels the requests of clients that hang up
+            IN_FLIGHT.dec()
+            raise
+        done = partial(count, request, response, started, tally)
+        if response.streaming and not isinstance(response, FileResponse):
+            response.close = partial(close_and_count, response.close, done)  # type: ignore[method-assign]
         else:
             done()
         return response
 
-    def count(self, request: HttpRequest, response: HttpResponseBase, started: float) -> None:
-        """Add an answer to the counts, and what it took."""
-        method = request.method if request.method in METHODS else "other"
-        labels = route_of(request, response), str(method), response.status_code
-        answered = self.kept.get(labels)
-        if answered is None:
-            answered = self.kept[labels] = Answered.labelled(*labels)
-        answered.requests.inc()
-        answered.duration.observe(perf_counter() - started)
-        answered.database_seconds.inc(tally.seconds)
-        answered.database_queries.inc(tally.queries)
-        IN_FLIGHT.dec()
-        if response.status_code == 401:
-            KEYS_REFUSED.inc()
-        elif response.status_code == 429:
-            LIMITS[limit_of(request)].inc()
-
     def show(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the counts. The answer itself is not one of them."""
+        """Return the metrics. This request is not counted."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         body = exposition(ready=self.readiness.fault() is None)
@@ -85,61 +68,52 @@ class MetricsMiddleware:
         return HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers=headers)
 
 
-class Parts:
-    """The parts of a streamed answer; the server closes it once they are sent, or nobody reads on."""
-
-    def __init__(self, parts: Iterator[bytes], done: Callable[[], None]) -> None:
-        """Keep what is called at the end."""
-        self.parts, self.close = parts, done
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self.parts
-
-
-def knows_the_token(request: HttpRequest) -> bool:
-    """Tell whether a request carries METRICS_TOKEN; how long that takes tells nothing of it."""
+def has_token(request: HttpRequest) -> bool:
+    """Return whether a request carries METRICS_TOKEN, in a time that reveals nothing about it."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     return scheme.lower() == "bearer" and constant_time_compare(token, settings.METRICS_TOKEN)
 
 
+def count(request: HttpRequest, response: HttpResponseBase, started: float, tally: Tally) -> None:
+    """Count a request, its duration and its database use."""
+    labels = route_of(request, response), request.method if request.method in METHODS else "other"
+    REQUESTS.labels(*labels, response.status_code).inc()
+    DURATION.labels(*labels).observe(perf_counter() - started)
+    DATABASE_SECONDS.labels(*labels).inc(tally.seconds)
+    DATABASE_QUERIES.labels(*labels).inc(tally.queries)
+    IN_FLIGHT.dec()
+
+
+def close_and_count(close: Callable[[], None], done: Callable[[], None]) -> None:
+    """Close a stream, which the server does at its end or when the client hangs up, and count it."""
+    close()
+    done()
+
+
 def route_of(request: HttpRequest, response: HttpResponseBase) -> str:
-    """Return the route that answered: one of a few, where paths are as many as clients like."""
+    """Return the URL pattern of a request: unlike the path, no client can add new ones."""
     if request.resolver_match is not None:
         return f"/{request.resolver_match.route}"
     static = request.path_info.startswith(settings.STATIC_URL) and response.status_code < 400
     return settings.STATIC_URL if static else "unknown"
 
 
-def limit_of(request: HttpRequest) -> str:
-    """Return the kind of limit that a refused request met."""
-    if getattr(request, "auth", None) is not None:
-        return "key"
-    return "address" if is_api(request.path_info) else "sign-in"
-
-
 def time_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Have a new connection add to its thread's tally, and count it there."""
-    if time_statement in connection.execute_wrappers:  # it is made anew, after a failure
-        return
-    tally.connections.append(connection)
-    connection.execute_wrappers.append(time_statement)
-    # No statement of Django's, and where a write waits for the disk.
-    connection.commit = partial(watched, connection, "COMMIT", connection.commit)  # type: ignore[method-assign]
+    """Time the statements of a new connection."""
+    if time_statement not in connection.execute_wrappers:  # a connection that is opened again has it
+        connection.execute_wrappers.append(time_statement)
+        # Django executes no statement for it, and a write waits for the disk here.
+        connection.commit = partial(watched, connection, "COMMIT", connection.commit)  # type: ignore[method-assign]
 
 
 def time_statement(execute: Callable[..., Any], *arguments: Any) -> Any:
-    """Execute a statement, and note how long that took; what it executes in turn is a part of that."""
+    """Execute a statement and add its time to the request's; a nested statement's time counts once."""
+    tally = current_tally.get(None)
+    if tally is None:
+        return execute(*arguments)
     before, started = tally.seconds, perf_counter()
     try:
         return execute(*arguments)
     finally:
         tally.seconds = before + perf_counter() - started
         tally.queries += 1
-
-
-def count_connections(**kwargs: Any) -> None:
-    """Note what the request has opened or closed; Django has by now closed what failed."""
-    now = sum(connection.connection is not None for connection in tally.connections)
-    if now != tally.open:
-        CONNECTIONS.inc(now - tally.open)
-        tally.open = now

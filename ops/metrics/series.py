@@ -1,101 +1,52 @@
-"""What is counted of the service, as Prometheus reads it (docs/watching.md has the list)."""
+"""The Prometheus metrics of the service (docs/watching.md lists them)."""
 
+import os
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from django.conf import settings
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from ops.metrics.processes import ProcessTree
-
-# Doubling or so from a millisecond to ten seconds: what a get takes, and what nobody waits for.
+# Each about twice the last, from a millisecond (a get takes two) to ten seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-COUNTED = CollectorRegistry()
-
-REQUESTS = Counter(
-    "goatfish_requests_total", "Requests that were answered.", ["route", "method", "status"], registry=COUNTED
-)
+REQUESTS = Counter("goatfish_requests_total", "Requests by response status.", ["route", "method", "status"])
 DURATION = Histogram(
     "goatfish_request_duration_seconds",
-    "From a request's arrival to its answer, or to the end of a stream.",
+    "Time from a request's arrival to its response, or to the end of a stream.",
     ["route", "method"],
     buckets=BUCKETS,
-    registry=COUNTED,
 )
 DATABASE_SECONDS = Counter(
-    "goatfish_database_seconds_total",
-    "Time that requests waited for the database.",
-    ["route", "method"],
-    registry=COUNTED,
+    "goatfish_database_seconds_total", "Time that requests waited for the database.", ["route", "method"]
 )
 DATABASE_QUERIES = Counter(
-    "goatfish_database_queries_total",
-    "Statements that requests sent to the database.",
-    ["route", "method"],
-    registry=COUNTED,
-)
-KEYS_REFUSED = Counter("goatfish_keys_refused_total", "Requests without a valid key.", registry=COUNTED)
-RATE_LIMITED = Counter(
-    "goatfish_rate_limited_total", "Requests past a limit, by what was counted.", ["kind"], registry=COUNTED
+    "goatfish_database_queries_total", "Statements that requests sent to the database.", ["route", "method"]
 )
 IN_FLIGHT = Gauge(
-    "goatfish_requests_in_flight",
-    "Requests that are being answered.",
-    multiprocess_mode="livesum",
-    registry=COUNTED,
+    "goatfish_requests_in_flight", "Requests that are being served.", multiprocess_mode="livesum"
 )
-CONNECTIONS = Gauge(
-    "goatfish_database_connections",
-    "Open connections to the database.",
-    multiprocess_mode="livesum",
-    registry=COUNTED,
-)
-
-# A rate begins with a zero: a counter that appears with its first event hides that event.
-LIMITS = {kind: RATE_LIMITED.labels(kind) for kind in ("key", "address", "sign-in")}
-
-
-class Answered(NamedTuple):
-    """The values that an answer of one route, method and status adds to."""
-
-    requests: Counter
-    duration: Histogram
-    database_seconds: Counter
-    database_queries: Counter
-
-    @classmethod
-    def labelled(cls, route: str, method: str, status: int) -> "Answered":
-        """Look them up, or make them: that takes longer than all else here, and is kept by the caller."""
-        return cls(
-            REQUESTS.labels(route, method, status),
-            DURATION.labels(route, method),
-            DATABASE_SECONDS.labels(route, method),
-            DATABASE_QUERIES.labels(route, method),
-        )
+WORKERS = Gauge("goatfish_workers", "Worker processes.", multiprocess_mode="livesum")
+WORKERS.set(1)
 
 
 class Instance(Collector):
-    """What is not counted but looked at, when somebody asks."""
+    """Metrics that are read when Prometheus asks; prometheus-client cannot share them between workers."""
 
     def __init__(self, *, ready: bool) -> None:
-        """Keep what the caller knows: whether requests can be served."""
         self.ready = ready
 
     def collect(self) -> Iterable[Metric]:
-        """Return the version, and whether requests can be served."""
-        yield InfoMetricFamily("goatfish_build", "What is running.", value={"version": settings.VERSION})
-        yield GaugeMetricFamily("goatfish_ready", "What /readyz says: 1 or 0.", value=int(self.ready))
+        yield InfoMetricFamily("goatfish_build", "The running version.", value={"version": settings.VERSION})
+        yield GaugeMetricFamily("goatfish_ready", "1 if /readyz succeeds, else 0.", value=int(self.ready))
 
 
 def exposition(*, ready: bool) -> bytes:
-    """Return all series in Prometheus's text form: of all workers where there are several, else of this."""
-    registry = COUNTED
-    if values.ValueClass is not values.MutexValue:  # ops/server/worker_metrics.py has said so
+    """Return all metrics in Prometheus's text format: of all workers under gunicorn, else of this process."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # set by ops/server/worker_metrics.py
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-        registry.register(ProcessTree())
     return generate_latest(registry) + generate_latest(Instance(ready=ready))

@@ -1,29 +1,30 @@
-"""What gunicorn answers by itself, to requests that are no HTTP or too long: a problem, not HTML."""
+"""Problem details for requests that gunicorn itself refuses: malformed HTTP, or a head that is too long."""
 
-import os
 from typing import Any
+from uuid import uuid4
 
 import orjson
-from gunicorn import util
 
-# No module that needs Django: gunicorn's master loads this, and has no settings.
-from api.problems.types import INTERNAL_ERROR, MALFORMED_REQUEST
+# The `type` and `title` of two entries of api/problems/types.py.
+MALFORMED_REQUEST = "/problems/malformed-request", "Malformed request"
+INTERNAL_ERROR = "/problems/internal-error", "Internal error"
 
 
 def write_problem(sock: Any, status: int, reason: str, message: str) -> None:
-    """Do what `gunicorn.util.write_error` does; the path may not even be known, and the connection ends."""
-    type, request_id = INTERNAL_ERROR if status == 500 else MALFORMED_REQUEST, os.urandom(16).hex()
-    body = orjson.dumps(
-        {
-            "type": type.uri,
-            "title": type.title,
-            "status": status,
-            "detail": f"The server cannot read the request: {reason}.",
-            "request_id": request_id,
-        }
-    )
+    """Replace `gunicorn.util.write_error`, which sends HTML. The connection is closed afterwards."""
+    uri, title = INTERNAL_ERROR if status == 500 else MALFORMED_REQUEST
+    request_id = uuid4()
+    problem = {
+        "type": uri,
+        "title": title,
+        "status": status,
+        "detail": f"The server cannot read the request: {reason}.",
+        "instance": request_id.urn,  # the path may be unknown
+        "request_id": request_id.hex,
+    }
+    body = orjson.dumps(problem)
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Request-ID: {request_id.hex}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    util.write_nonblock(sock, head.encode() + body)
+    sock.sendall(head.encode() + body)

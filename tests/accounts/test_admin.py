@@ -1,4 +1,4 @@
-"""The admin of users and keys: a key is shown once, and what goes with a user is counted."""
+"""Admin for users and API keys: a key is shown once, and related objects are counted, not loaded."""
 
 import re
 from datetime import timedelta
@@ -32,32 +32,32 @@ class IssueKeyTests(AdminTestCase):
         self.assertEqual(len(keys), 1, keys)
         return keys.pop()
 
-    def test_the_users_page_leads_to_the_form(self) -> None:
+    def test_the_user_page_links_to_the_issue_form(self) -> None:
         self.assertContains(self.client.get(f"{USERS}{self.alice.pk}/change/"), self.page)
         form = self.client.get(self.page)
         self.assertContains(form, 'name="expires_at"')
-        self.assertContains(form, 'name="csrfmiddlewaretoken"', count=2)  # the other logs out
+        self.assertContains(form, 'name="csrfmiddlewaretoken"', count=2)  # the other form logs out
 
-    def test_an_issued_key_opens_the_api(self) -> None:
+    def test_an_issued_key_authenticates(self) -> None:
         key = self.issued(self.issue())
         me = self.call("GET", "/api/me", key=key)
         self.assertEqual(
             (me.status_code, me.json()["username"], me.json()["key"]["name"]), (200, "alice", "laptop")
         )
 
-    def test_a_key_gets_the_limits_of_the_form(self) -> None:
+    def test_the_form_sets_the_permissions_and_expiry(self) -> None:
         tomorrow = (timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
         key = self.issued(self.issue(read_only="on", expires_at=tomorrow.strftime("%Y-%m-%dT%H:%M")))
         record = ApiKey.objects.get(prefix=key[:11])
         self.assertEqual((record.user, record.read_only, record.expires_at), (self.alice, True, tomorrow))
 
-    def test_the_answer_is_never_stored_and_holds_a_curl_line(self) -> None:
+    def test_the_response_is_never_cached_and_shows_a_curl_command(self) -> None:
         response = self.issue()
         self.assertIn("no-store", response["Cache-Control"])
         key = self.issued(response)
         self.assertContains(response, f"curl http://testserver/api/me -H 'X-API-Key: {key}'")
 
-    def test_a_key_is_shown_once_and_kept_nowhere_in_clear(self) -> None:
+    def test_a_key_is_shown_once_and_never_stored_in_clear_text(self) -> None:
         key = self.issued(self.issue())
         record = ApiKey.objects.get(prefix=key[:11])
         for path in (
@@ -75,35 +75,35 @@ class IssueKeyTests(AdminTestCase):
         self.assertNotIn(key, str(dict(self.client.session)))
         self.assertEqual(LogEntry.objects.get().object_id, str(self.alice.pk))
 
-    def test_a_get_or_a_form_with_errors_issues_nothing(self) -> None:
+    def test_a_get_or_an_invalid_form_issues_no_key(self) -> None:
         before = ApiKey.objects.count()
         self.client.get(self.page + "?name=laptop")
         self.assertContains(self.issue(name=""), "This field is required.")
         self.assertContains(self.issue(expires_at="2020-01-01T00:00"), "must be in the future")
         self.assertEqual(ApiKey.objects.count(), before)
 
-    def test_an_unknown_user_is_not_found(self) -> None:
+    def test_issuing_for_an_unknown_user_returns_404(self) -> None:
         for id in ("999999", "9" * 30, "nobody"):
             with self.subTest(id):
                 self.assertEqual(self.client.get(f"{USERS}{id}/issue-key/").status_code, 404)
 
-    def test_staff_need_the_permission_to_add_keys(self) -> None:
+    def test_staff_without_the_add_permission_cannot_issue_keys(self) -> None:
         self.become_staff_who_may("view_user", "change_user", "view_apikey", "change_apikey")
         before = ApiKey.objects.count()
         self.assertNotContains(self.client.get(f"{USERS}{self.alice.pk}/change/"), "issue-key")
         self.assertEqual((self.client.get(self.page).status_code, self.issue().status_code), (403, 403))
         self.assertEqual(ApiKey.objects.count(), before)
 
-    def test_staff_with_the_permission_to_add_keys_may_issue_one(self) -> None:
+    def test_staff_with_the_add_permission_can_issue_keys(self) -> None:
         self.become_staff_who_may("add_apikey")
         self.issued(self.issue())
 
-    def test_a_stranger_is_sent_to_the_login(self) -> None:
+    def test_an_anonymous_user_is_redirected_to_the_login(self) -> None:
         self.client.logout()
         login = f"/admin/login/?next={self.page}"
         self.assertRedirects(self.issue(), login, target_status_code=302)
 
-    def test_a_post_without_a_csrf_token_is_refused(self) -> None:
+    def test_a_post_without_a_csrf_token_is_rejected(self) -> None:
         client = Client(enforce_csrf_checks=True)
         client.force_login(self.carol)
         self.assertEqual(client.post(self.page, {"name": "laptop"}).status_code, 403)
@@ -119,14 +119,14 @@ class UserPageTests(AdminTestCase):
             with self.subTest(path):
                 self.assertEqual(self.client.get(path).status_code, 200)
 
-    def test_the_keys_of_a_user_are_shown_and_not_edited(self) -> None:
+    def test_the_user_page_shows_keys_read_only(self) -> None:
         response = self.client.get(f"{USERS}{self.alice.pk}/change/")
         self.assertContains(response, self.key[:11])
         self.assertNotContains(response, self.bobs_key[:11])
         for field in ("name", "prefix", "digest", "read_only", "expires_at"):
             self.assertNotContains(response, f'name="api_keys-0-{field}"')
 
-    def test_a_user_can_be_saved_beside_their_keys(self) -> None:
+    def test_a_user_with_keys_can_be_saved(self) -> None:
         data = {
             "username": "alice",
             "email": "alice@example.org",
@@ -140,7 +140,7 @@ class UserPageTests(AdminTestCase):
         self.assertEqual(User.objects.get(pk=self.alice.pk).email, "alice@example.org")
         self.assertEqual(self.call("GET", "/api/me").status_code, 200)
 
-    def test_the_delete_page_counts_what_goes_with_a_user(self) -> None:
+    def test_the_delete_page_counts_related_objects(self) -> None:
         for number in range(3):
             self.simulation(name=f"Monsoon {number}")
         self.simulation(self.bob)
@@ -149,7 +149,7 @@ class UserPageTests(AdminTestCase):
         self.assertContains(response, "<li>API keys: 1</li>")
         self.assertNotContains(response, "Monsoon 1")
 
-    def test_deleting_a_user_reads_none_of_their_rows(self) -> None:
+    def test_deleting_a_user_loads_no_related_rows(self) -> None:
         Simulation.objects.bulk_create(Simulation(owner=self.alice, **VALID) for _ in range(300))
         kept = self.simulation(self.bob)
         with CaptureQueriesContext(connection) as queries:
@@ -164,7 +164,7 @@ class UserPageTests(AdminTestCase):
         self.assertFalse(User.objects.filter(username="alice").exists())
         self.assertEqual(list(Simulation.objects.all()), [kept])
 
-    def test_the_delete_action_counts_too(self) -> None:
+    def test_the_delete_action_counts_related_objects(self) -> None:
         self.simulation(name="Monsoon 1")
         data = {"action": "delete_selected", "_selected_action": [self.alice.pk, self.bob.pk]}
         response = self.client.post(USERS, data)
@@ -173,7 +173,7 @@ class UserPageTests(AdminTestCase):
         self.client.post(USERS, {**data, "post": "yes"})
         self.assertEqual(list(User.objects.all()), [self.carol])
 
-    def test_staff_cannot_delete_what_they_may_not_delete_alone(self) -> None:
+    def test_staff_cannot_delete_related_objects_without_permission(self) -> None:
         self.become_staff_who_may("view_user", "delete_user")
         path = f"{USERS}{self.alice.pk}/delete/"
         self.simulation()
@@ -181,7 +181,7 @@ class UserPageTests(AdminTestCase):
         self.assertEqual(self.client.post(path, {"post": "yes"}).status_code, 403)
         self.assertTrue(User.objects.filter(username="alice").exists())
 
-    def test_staff_without_permission_are_refused(self) -> None:
+    def test_staff_without_permission_get_403(self) -> None:
         self.become_staff_who_may()
         for path in (USERS, f"{USERS}{self.alice.pk}/change/", KEYS):
             with self.subTest(path):
@@ -202,7 +202,7 @@ class KeyPageTests(AdminTestCase):
             with self.subTest(path):
                 self.assertEqual(self.client.get(path).status_code, 200)
 
-    def test_there_is_no_page_that_adds_a_key(self) -> None:
+    def test_keys_cannot_be_added_on_their_own_page(self) -> None:
         self.assertEqual(self.client.get(f"{KEYS}add/").status_code, 403)
 
     def test_only_the_name_can_be_changed(self) -> None:
@@ -232,7 +232,7 @@ class KeyPageTests(AdminTestCase):
                 for form in ("digest", digest.hex(), repr(digest), repr(digest).replace("'", "&#x27;")):
                     self.assertNotContains(response, form)
 
-    def test_states_divide_the_keys(self) -> None:
+    def test_statuses_do_not_overlap(self) -> None:
         past = timezone.now() - timedelta(days=1)
         for name, fields in {
             "live": {},
@@ -245,7 +245,7 @@ class KeyPageTests(AdminTestCase):
         self.assertEqual(self.listed("state=expired"), {"old"})
         self.assertEqual(self.listed("state=revoked"), {"gone", "old and gone"})
 
-    def test_filters_find_what_expires_soon_and_what_nobody_uses(self) -> None:
+    def test_filters_find_expiring_and_unused_keys(self) -> None:
         now, day = timezone.now(), timedelta(days=1)
         for name, fields in {
             "soon": {"expires_at": now + 13 * day},
@@ -274,7 +274,7 @@ class KeyPageTests(AdminTestCase):
         self.assertEqual(self.record.name, "desktop")
         self.assertIsNotNone(self.record.revoked_at)
 
-    def test_search_finds_the_start_of_a_key_a_name_and_a_username(self) -> None:
+    def test_search_matches_a_key_prefix_a_name_and_a_username(self) -> None:
         key = issue_key(self.bob, name="cron job")
         self.assertEqual(self.listed(f"q={key[:11]}"), {"cron job"})
         self.assertEqual(self.listed(f"q={key[3:11]}"), set())
@@ -282,27 +282,27 @@ class KeyPageTests(AdminTestCase):
         self.assertEqual(self.listed("q=bob"), {"default", "cron job"})
         self.assertEqual(self.listed("q=cron&read_only__exact=1"), set())
 
-    def test_a_key_revoked_in_the_list_is_refused(self) -> None:
+    def test_a_key_revoked_in_the_list_stops_working(self) -> None:
         self.assertEqual(self.call("GET", "/api/me").status_code, 200)
         self.client.post(KEYS, {"action": "revoke_keys", "index": 0, "_selected_action": [self.record.pk]})
         self.assertEqual(self.call("GET", "/api/me").status_code, 401)
         self.assertEqual(self.call("GET", "/api/me", key=self.bobs_key).status_code, 200)
         self.assertRegex(LogEntry.objects.get().change_message, r"^Revoked\. Request: [0-9a-f]{32}\.$")
 
-    def test_a_key_revoked_on_its_page_is_refused(self) -> None:
+    def test_a_key_revoked_on_its_page_stops_working(self) -> None:
         self.assertContains(self.client.get(self.page), 'name="_revoke"')
         self.assertRedirects(self.client.post(self.page, {"name": "default", "_revoke": "Revoke"}), self.page)
         self.assertEqual(self.call("GET", "/api/me").status_code, 401)
         self.assertEqual(self.call("GET", "/api/me", key=self.bobs_key).status_code, 200)
         self.assertNotContains(self.client.get(self.page), 'name="_revoke"')
 
-    def test_revoking_again_keeps_the_first_time(self) -> None:
+    def test_revoking_again_keeps_the_first_revocation_time(self) -> None:
         ApiKey.objects.filter(pk=self.record.pk).update(revoked_at=timezone.now() - timedelta(days=1))
         before = ApiKey.objects.get(pk=self.record.pk).revoked_at
         self.client.post(KEYS, {"action": "revoke_keys", "index": 0, "_selected_action": [self.record.pk]})
         self.assertEqual(ApiKey.objects.get(pk=self.record.pk).revoked_at, before)
 
-    def test_staff_who_may_only_look_cannot_revoke(self) -> None:
+    def test_staff_with_view_permission_cannot_revoke(self) -> None:
         self.become_staff_who_may("view_apikey")
         self.assertNotContains(self.client.get(self.page), 'name="_revoke"')
         self.client.post(KEYS, {"action": "revoke_keys", "index": 0, "_selected_action": [self.record.pk]})
@@ -321,7 +321,7 @@ class QueryCountTests(AdminTestCase):
             self.assertEqual(self.client.get(path).status_code, 200)
         return len(queries)
 
-    def test_pages_ask_no_more_of_thirty_keys_than_of_three(self) -> None:
+    def test_query_counts_do_not_depend_on_the_number_of_keys(self) -> None:
         pages = (USERS, KEYS, f"{USERS}{self.alice.pk}/change/", f"{USERS}{self.alice.pk}/delete/")
 
         def grow_to(count: int) -> list[int]:

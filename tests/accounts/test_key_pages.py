@@ -1,4 +1,4 @@
-"""The pages on which alice looks after her keys, and bob sees nothing of them."""
+"""The pages where alice manages her API keys, which bob cannot see."""
 
 import re
 from datetime import timedelta
@@ -27,7 +27,7 @@ class KeyPageTestCase(ApiTestCase):
         return ApiKey.objects.get(prefix=issue_key(self.alice, name=name, **fields)[:11])
 
     def shown(self, response: Any) -> str:
-        """The key that an answer shows."""
+        """Return the key that a response shows."""
         self.assertEqual(response.status_code, 200)
         self.assertIn("no-store", response["Cache-Control"])
         keys: set[str] = set(re.findall(r"gf_[0-9A-Za-z]{36}", response.content.decode()))
@@ -39,13 +39,13 @@ class KeyPageTestCase(ApiTestCase):
 
 
 class ListTests(KeyPageTestCase):
-    def test_shows_ones_own_keys_alone(self) -> None:
+    def test_the_list_shows_only_the_users_own_keys(self) -> None:
         page = self.client.get(KEYS)
         self.assertContains(page, self.key[:11])
         self.assertNotContains(page, self.bobs_key[:11])
         self.assertNotContains(page, self.key)
 
-    def test_marks_in_words_what_expires_soon_and_what_nobody_uses(self) -> None:
+    def test_the_list_marks_expiring_and_unused_keys(self) -> None:
         now = timezone.now()
         self.made("soon", expires_at=now + 13 * DAY)
         self.made("idle", last_used_at=now - 91 * DAY)
@@ -60,12 +60,12 @@ class ListTests(KeyPageTestCase):
             {
                 "soon": ["expires soon"],
                 "idle": ["unused for 90 days"],
-                "fine": ["valid"],
-                "default": ["valid"],
+                "fine": ["active"],
+                "default": ["active"],
             },
         )
 
-    def test_keys_that_no_longer_work_stand_apart(self) -> None:
+    def test_the_list_separates_revoked_and_expired_keys(self) -> None:
         self.made("old", expires_at=timezone.now() - DAY)
         self.made("gone", revoked_at=timezone.now())
         works, _, closed = self.client.get(KEYS).content.decode().partition("<details>")
@@ -75,7 +75,7 @@ class ListTests(KeyPageTestCase):
         self.assertIn(">expired<", closed)
         self.assertIn(">revoked<", closed)
 
-    def test_queries_and_bytes_are_bounded_however_many_there_are(self) -> None:
+    def test_the_list_has_bounded_queries_and_size(self) -> None:
         def fill(count: int, **fields: Any) -> None:
             ApiKey.objects.bulk_create(
                 ApiKey(
@@ -102,7 +102,7 @@ class ListTests(KeyPageTestCase):
         for odd in ("0", "x", "9" * 30, "-1"):
             self.assertEqual(self.client.get(KEYS, {"page": odd}).status_code, 200)
 
-    def test_whoever_is_not_signed_in_is_sent_to_do_so(self) -> None:
+    def test_anonymous_users_are_redirected_to_sign_in(self) -> None:
         self.client.logout()
         for path in (KEYS, NEW, self.page):
             with self.subTest(path):
@@ -116,7 +116,7 @@ class NewKeyTests(KeyPageTestCase):
     def make(self, **fields: Any) -> Any:
         return self.client.post(NEW, {"name": "laptop", "expires_at": "", **fields})
 
-    def test_a_new_key_is_shown_once_with_a_line_that_uses_it(self) -> None:
+    def test_a_new_key_is_shown_once_with_a_command_that_uses_it(self) -> None:
         response = self.make()
         key = self.shown(response)
         self.assertTrue(self.opens(key))
@@ -126,13 +126,13 @@ class NewKeyTests(KeyPageTestCase):
             self.assertNotContains(self.client.get(path), key)
         self.assertNotIn(key, str(dict(self.client.session)))
 
-    def test_a_key_gets_the_limits_of_the_form(self) -> None:
+    def test_the_form_sets_the_permissions_and_expiry(self) -> None:
         end = (timezone.now() + DAY).replace(second=0, microsecond=0)
         self.shown(self.make(read_only="on", expires_at=end.strftime("%Y-%m-%dT%H:%M")))
         record = ApiKey.objects.get(name="laptop")
         self.assertEqual((record.user, record.read_only, record.expires_at), (self.alice, True, end))
 
-    def test_what_is_wrong_stands_at_its_field_and_the_rest_is_kept(self) -> None:
+    def test_errors_are_shown_at_their_fields_and_input_is_kept(self) -> None:
         for fields, message in (
             ({"name": ""}, "This field is required."),
             ({"name": "x" * 101}, "at most 100 characters"),
@@ -149,18 +149,18 @@ class NewKeyTests(KeyPageTestCase):
                 self.assertTrue(form["read_only"].value())
         self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
 
-    def test_a_get_makes_nothing(self) -> None:
+    def test_a_get_creates_no_key(self) -> None:
         self.client.get(NEW, {"name": "laptop"})
         self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
 
-    def test_a_post_without_a_csrf_token_is_refused(self) -> None:
+    def test_a_post_without_a_csrf_token_is_rejected(self) -> None:
         client = Client(enforce_csrf_checks=True)
         client.force_login(self.alice)
-        self.assertContains(client.post(NEW, {"name": "laptop"}), "Form not accepted", status_code=403)
+        self.assertContains(client.post(NEW, {"name": "laptop"}), "Form expired", status_code=403)
 
 
 class RenameTests(KeyPageTestCase):
-    def test_a_key_is_renamed_and_nothing_else(self) -> None:
+    def test_renaming_changes_only_the_name(self) -> None:
         before = ApiKey.objects.filter(pk=self.record.pk).values().get()
         changed = self.client.post(self.page, {"name": "desktop", "read_only": "on"}, follow=True)
         self.assertContains(changed, "The key was renamed.")
@@ -168,7 +168,7 @@ class RenameTests(KeyPageTestCase):
             ApiKey.objects.filter(pk=self.record.pk).values().get(), {**before, "name": "desktop"}
         )
 
-    def test_a_name_that_does_not_fit_is_kept_beside_its_message(self) -> None:
+    def test_an_invalid_name_is_kept_with_its_error(self) -> None:
         refused = self.client.post(self.page, {"name": "x" * 101})
         self.assertContains(refused, "at most 100 characters")
         self.assertContains(refused, 'value="' + "x" * 101)
@@ -179,7 +179,7 @@ class RotateTests(KeyPageTestCase):
     def rotate(self, grace: Any, record: ApiKey | None = None) -> Any:
         return self.client.post(f"{KEYS}{(record or self.record).pk}/rotate/", {"grace": grace})
 
-    def test_a_new_key_works_at_once_and_the_old_one_for_the_grace(self) -> None:
+    def test_the_new_key_works_at_once_and_the_old_key_until_the_grace_period_ends(self) -> None:
         key = self.shown(self.rotate(3))
         self.assertTrue(self.opens(key))
         self.assertTrue(self.opens(self.key))
@@ -191,20 +191,20 @@ class RotateTests(KeyPageTestCase):
             (new.user, new.name, new.read_only, new.expires_at), (self.alice, "default", False, None)
         )
 
-    def test_without_a_grace_the_old_key_is_revoked(self) -> None:
+    def test_without_a_grace_period_the_old_key_is_revoked(self) -> None:
         key = self.shown(self.rotate(0))
         self.assertEqual((self.opens(key), self.opens(self.key)), (True, False))
         self.record.refresh_from_db()
         self.assertIsNotNone(self.record.revoked_at)
 
-    def test_no_grace_outlasts_the_keys_own_expiry(self) -> None:
+    def test_the_grace_period_does_not_extend_the_expiry(self) -> None:
         end = timezone.now() + DAY
         record = self.made("short", expires_at=end)
         self.shown(self.rotate(7, record))
         record.refresh_from_db()
         self.assertEqual(record.expires_at, end)
 
-    def test_the_new_key_has_the_rights_and_the_length_of_life_of_the_old(self) -> None:
+    def test_the_new_key_has_the_permissions_and_lifetime_of_the_old_key(self) -> None:
         now = timezone.now()
         record = self.made("ci", read_only=True, created_at=now - 80 * DAY, expires_at=now + 10 * DAY)
         new = ApiKey.objects.get(prefix=self.shown(self.rotate(1, record))[:11])
@@ -212,14 +212,14 @@ class RotateTests(KeyPageTestCase):
         self.assertEqual((new.name, new.read_only), ("ci", True))
         self.assertAlmostEqual(new.expires_at, now + 90 * DAY, delta=timedelta(minutes=1))
 
-    def test_any_other_grace_is_refused_at_its_field(self) -> None:
+    def test_an_invalid_grace_period_is_rejected_at_its_field(self) -> None:
         for grace in ("8", "-1", "", "week"):
             with self.subTest(grace):
                 refused = self.rotate(grace)
                 self.assertContains(refused, 'aria-invalid="true"', count=1)
         self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
 
-    def test_what_no_longer_works_cannot_be_rotated(self) -> None:
+    def test_a_revoked_or_expired_key_cannot_be_rotated(self) -> None:
         for record in (
             self.made("gone", revoked_at=timezone.now()),
             self.made("old", expires_at=timezone.now() - DAY),
@@ -228,14 +228,14 @@ class RotateTests(KeyPageTestCase):
                 self.assertNotContains(self.client.get(f"{KEYS}{record.pk}/"), "rotate/")
                 self.assertEqual(self.rotate(1, record).status_code, 404)
 
-    def test_a_get_leads_to_the_key_and_rotates_nothing(self) -> None:
+    def test_a_get_redirects_to_the_key_and_rotates_nothing(self) -> None:
         self.assertRedirects(self.client.get(f"{self.page}rotate/"), self.page)
         self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
         self.assertTrue(self.opens(self.key))
 
 
 class RevokeTests(KeyPageTestCase):
-    def test_a_revoked_key_is_refused_from_the_next_request_on(self) -> None:
+    def test_a_revoked_key_stops_working_immediately(self) -> None:
         self.assertTrue(self.opens(self.key))
         self.assertRedirects(self.client.get(f"{self.page}revoke/"), self.page)
         self.assertTrue(self.opens(self.key))
@@ -243,7 +243,7 @@ class RevokeTests(KeyPageTestCase):
         self.assertContains(done, "was revoked.")
         self.assertFalse(self.opens(self.key))
 
-    def test_revoking_again_keeps_the_first_time(self) -> None:
+    def test_revoking_again_keeps_the_first_revocation_time(self) -> None:
         first = timezone.now() - DAY
         record = self.made("gone", revoked_at=first)
         self.client.post(f"{KEYS}{record.pk}/revoke/")
@@ -252,25 +252,25 @@ class RevokeTests(KeyPageTestCase):
 
 
 class StrangerTests(KeyPageTestCase):
-    def test_a_strangers_key_is_not_found_and_stays_as_it_is(self) -> None:
+    def test_another_users_key_is_not_found_and_stays_unchanged(self) -> None:
         theirs = ApiKey.objects.get(user=self.bob)
         before = ApiKey.objects.filter(pk=theirs.pk).values().get()
         for number in (theirs.pk, 10**9, 10**30):
             for path in ("", "rotate/", "revoke/"):
                 with self.subTest(number, path=path):
                     response = self.client.post(f"{KEYS}{number}/{path}", {"name": "mine", "grace": "0"})
-                    self.assertContains(response, "Not found", status_code=404)
+                    self.assertContains(response, "Page not found", status_code=404)
             self.assertEqual(self.client.get(f"{KEYS}{number}/").status_code, 404)
         self.assertEqual(ApiKey.objects.filter(pk=theirs.pk).values().get(), before)
 
-    def test_a_key_page_takes_three_queries(self) -> None:
+    def test_the_page_of_a_key_takes_three_queries(self) -> None:
         with self.assertNumQueries(3):  # session, user, key
             self.client.get(self.page)
 
 
-class NotedTests(KeyPageTestCase):
-    def test_each_write_is_in_the_admins_log_with_its_request(self) -> None:
-        def noted(path: str, **data: str) -> list[tuple[str, int, str]]:
+class AuditLogTests(KeyPageTestCase):
+    def test_each_write_is_in_the_audit_log_with_its_request_id(self) -> None:
+        def logged(path: str, **data: str) -> list[tuple[str, int, str]]:
             LogEntry.objects.all().delete()
             self.client.post(path, data, headers={"X-Request-ID": "mine"})
             entries = LogEntry.objects.order_by("action_time")
@@ -278,16 +278,17 @@ class NotedTests(KeyPageTestCase):
             return [(str(e.object_id), e.action_flag, e.change_message) for e in entries]
 
         self.assertEqual(
-            noted(self.page, name="new name"), [(str(self.record.pk), CHANGE, "Changed name. Request: mine.")]
+            logged(self.page, name="new name"),
+            [(str(self.record.pk), CHANGE, "Changed name. Request: mine.")],
         )
-        (made,) = noted(NEW, name="laptop")
+        (made,) = logged(NEW, name="laptop")
         new = ApiKey.objects.get(name="laptop")
         self.assertEqual(made, (str(new.pk), ADDITION, "Added. Request: mine."))
-        old, made = noted(f"{self.page}rotate/", grace="0")
+        old, made = logged(f"{self.page}rotate/", grace="0")
         newest = ApiKey.objects.order_by("-pk")[0]
         text = f"Rotated to {newest.prefix}. Request: mine."
         self.assertEqual(old, (str(self.record.pk), CHANGE, text))
         self.assertEqual(made, (str(newest.pk), ADDITION, "Added. Request: mine."))
         revoke = f"{KEYS}{new.pk}/revoke/"
-        self.assertEqual(noted(revoke), [(str(new.pk), CHANGE, "Revoked. Request: mine.")])
-        self.assertEqual(noted(revoke), [])  # it was revoked already
+        self.assertEqual(logged(revoke), [(str(new.pk), CHANGE, "Revoked. Request: mine.")])
+        self.assertEqual(logged(revoke), [])  # already revoked

@@ -1,4 +1,4 @@
-"""The form of a key, and what is kept of it."""
+"""The format of an API key, authentication and the `issue_key` command."""
 
 import hashlib
 import re
@@ -18,8 +18,8 @@ from accounts.models import ApiKey, User
 from tests.base import ApiTestCase
 
 
-class FormTests(SimpleTestCase):
-    def test_a_new_key_has_the_documented_form(self) -> None:
+class FormatTests(SimpleTestCase):
+    def test_a_new_key_has_the_documented_format(self) -> None:
         keys = {new_key() for _ in range(100)}
         self.assertEqual(len(keys), 100)
         for key in keys:
@@ -34,13 +34,13 @@ class FormTests(SimpleTestCase):
                 number = number * 62 + digits.index(character)
             self.assertEqual(number, zlib.crc32(secret.encode()))
 
-    def test_every_single_typing_error_is_seen(self) -> None:
+    def test_the_checksum_detects_every_single_character_error(self) -> None:
         key = new_key()
         for place in range(3, 39):
             wrong = "a" if key[place] != "a" else "b"
             self.assertFalse(is_well_formed(key[:place] + wrong + key[place + 1 :]))
 
-    def test_other_strings_are_no_keys(self) -> None:
+    def test_other_strings_are_not_well_formed(self) -> None:
         key = new_key()
         for text in (
             "",
@@ -57,11 +57,11 @@ class FormTests(SimpleTestCase):
 
 
 class AuthenticationTests(ApiTestCase):
-    def test_a_checksum_that_is_off_costs_no_query(self) -> None:
+    def test_a_wrong_checksum_costs_no_query(self) -> None:
         with self.assertNumQueries(0):
             self.call("GET", "/api/me", key="gf_" + "0" * 36)
 
-    def test_a_revoked_key_is_refused_from_the_next_request_on(self) -> None:
+    def test_a_revoked_key_stops_working_immediately(self) -> None:
         self.assertEqual(self.call("GET", "/api/me").status_code, 200)
         self.assertEqual(ApiKey.objects.filter(user=self.alice).revoke(), 1)
         self.assertProblem(self.call("GET", "/api/me"), 401, "invalid-key")
@@ -72,40 +72,40 @@ class AuthenticationTests(ApiTestCase):
         ApiKey.objects.filter(pk=record.pk).update(expires_at=timezone.now())
         self.assertProblem(self.call("GET", "/api/me", key=key), 401, "invalid-key")
 
-    def test_no_key_is_issued_that_would_never_work(self) -> None:
+    def test_issue_rejects_an_expiry_in_the_past(self) -> None:
         with self.assertRaisesMessage(ValidationError, "must be in the future"):
             ApiKey.issue(self.alice, expires_at=timezone.now())
         self.assertEqual(ApiKey.objects.filter(user=self.alice).count(), 1)
 
-    def test_only_the_digest_and_a_prefix_are_kept(self) -> None:
+    def test_only_the_digest_and_the_prefix_are_stored(self) -> None:
         record, key = ApiKey.issue(self.alice)
         row = ApiKey.objects.filter(pk=record.pk).values().get()
         self.assertEqual(bytes(row["digest"]), hashlib.sha256(key.encode()).digest())
         self.assertEqual(row["prefix"], key[:11])
         self.assertNotIn(key[11:], str(row))
 
-    def test_no_two_keys_have_one_digest(self) -> None:
+    def test_digests_are_unique(self) -> None:
         digest = ApiKey.objects.get(user=self.alice).digest
         with self.assertRaises(IntegrityError), transaction.atomic():
             ApiKey.objects.filter(user=self.bob).update(digest=digest)
 
-    def test_last_use_is_noted_once_in_ten_minutes(self) -> None:
+    def test_last_used_at_is_updated_at_most_every_ten_minutes(self) -> None:
         record = ApiKey.objects.get(user=self.alice)
         with self.assertNumQueries(2):
             self.call("GET", "/api/me")
         record.refresh_from_db()
-        noted = record.last_used_at
-        assert noted is not None
+        used_at = record.last_used_at
+        assert used_at is not None
         with self.assertNumQueries(1):
             self.call("GET", "/api/me")
         record.refresh_from_db()
-        self.assertEqual(record.last_used_at, noted)
-        ApiKey.objects.filter(pk=record.pk).update(last_used_at=noted - timedelta(minutes=10, seconds=1))
+        self.assertEqual(record.last_used_at, used_at)
+        ApiKey.objects.filter(pk=record.pk).update(last_used_at=used_at - timedelta(minutes=10, seconds=1))
         self.call("GET", "/api/me")
         record.refresh_from_db()
-        self.assertTrue(record.last_used_at and record.last_used_at >= noted)
+        self.assertTrue(record.last_used_at and record.last_used_at >= used_at)
 
-    def test_a_last_use_that_cannot_be_noted_fails_no_request(self) -> None:
+    def test_a_failed_update_of_last_used_at_does_not_fail_the_request(self) -> None:
         def refuse_updates(execute: Any, sql: str, *args: Any) -> Any:
             if sql.startswith("UPDATE"):
                 raise DatabaseError("read-only")
@@ -122,25 +122,25 @@ class IssueKeyTests(TestCase):
         call_command("issue_key", *args, stdout=out, **options)
         return out.getvalue()
 
-    def test_prints_a_key_that_works_alone_on_standard_output(self) -> None:
+    def test_issue_key_prints_only_a_working_key(self) -> None:
         printed = self.issue("ada", create_user=True)
         self.assertTrue(re.fullmatch(r"gf_[0-9A-Za-z]{36}\n", printed))
         me = self.client.get("/api/me", headers={"X-API-Key": printed.strip()})
         self.assertEqual(me.json()["username"], "ada")
         self.assertFalse(User.objects.get().has_usable_password())
 
-    def test_takes_what_the_key_may_do(self) -> None:
+    def test_issue_key_sets_the_name_permissions_and_expiry(self) -> None:
         self.issue("ada", create_user=True, name="laptop", read_only=True, expires_in_days=2)
         key = ApiKey.objects.get()
         self.assertEqual((key.name, key.read_only), ("laptop", True))
         assert key.expires_at is not None
         self.assertAlmostEqual(key.expires_at, timezone.now() + timedelta(days=2), delta=timedelta(minutes=1))
 
-    def test_makes_a_second_key_for_the_same_user(self) -> None:
+    def test_issue_key_creates_a_second_key_for_the_same_user(self) -> None:
         keys = {self.issue("ada", create_user=True) for _ in range(2)}
         self.assertEqual((len(keys), User.objects.count(), ApiKey.objects.count()), (2, 1, 2))
 
-    def test_says_what_is_wrong_and_writes_nothing(self) -> None:
+    def test_issue_key_reports_invalid_values_and_writes_nothing(self) -> None:
         for args, options, words in (
             (["ghost"], {}, "--create-user"),
             (["a b"], {"create_user": True}, "valid username"),

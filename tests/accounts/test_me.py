@@ -7,7 +7,7 @@ from tests.base import ApiTestCase
 
 
 class MeTests(ApiTestCase):
-    def test_tells_who_calls_and_with_which_key(self) -> None:
+    def test_me_returns_the_user_and_the_key(self) -> None:
         created = datetime(2026, 11, 22, 8, 0, 0, 120, tzinfo=UTC)
         record, key = ApiKey.issue(self.bob, name="laptop", read_only=True, created_at=created)
         response = self.call("GET", "/api/me", key=key)
@@ -25,7 +25,7 @@ class MeTests(ApiTestCase):
             },
         )
 
-    def test_a_time_on_the_second_has_no_fraction(self) -> None:
+    def test_a_time_on_a_whole_second_has_no_fraction(self) -> None:
         expires = datetime(2999, 1, 1, tzinfo=UTC)
         _, key = ApiKey.issue(self.bob, expires_at=expires)
         me = self.call("GET", "/api/me", key=key).json()

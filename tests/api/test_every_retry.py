@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from api.models import KeptAnswer
+from api.models import StoredResponse
 from tests.base import issue_key
 from tests.operations import Operation, OperationTestCase, operations, sibling
 
@@ -27,7 +27,7 @@ class EveryRetryTests(OperationTestCase):
     def retried(self) -> Iterator[tuple[Operation, Any, list[Any]]]:
         """Go through the operations, each sent once with a key; with the answer, and what is there then."""
         for operation in self.each(*RETRIED):
-            KeptAnswer.objects.all().delete()
+            StoredResponse.objects.all().delete()
             first = self.retry(operation)
             self.assertEqual(first.status_code, 201, first.content)
             yield operation, first, self.rows()
@@ -89,7 +89,7 @@ class EveryRetryTests(OperationTestCase):
     def test_forgets_an_answer_after_24_hours(self) -> None:
         for operation, first, _ in self.retried():
             for age, replayed in ((timedelta(hours=23, minutes=59), True), (timedelta(hours=24), False)):
-                KeptAnswer.objects.update(created_at=timezone.now() - age)
+                StoredResponse.objects.update(created_at=timezone.now() - age)
                 response = self.retry(operation)
                 self.assertEqual(response.content == first.content, replayed)
                 self.assertEqual("Idempotent-Replayed" in response, replayed)

@@ -6,11 +6,13 @@ from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from api.models import KeptAnswer
+from api.models import StoredResponse
 from owned.models import OwnedModel
 from tests.operations import OperationTestCase
 
-TABLES = {model._meta.db_table for model in apps.get_models() if issubclass(model, OwnedModel | KeptAnswer)}
+TABLES = {
+    model._meta.db_table for model in apps.get_models() if issubclass(model, OwnedModel | StoredResponse)
+}
 
 
 class EveryStatementTests(OperationTestCase):

@@ -110,7 +110,7 @@ class PathTests(ApiTestCase):
             response = self.call("POST" if body else "GET", path, body, key=key)
             self.assertGreaterEqual(response.status_code, 400)
             self.assertNotIn(key.encode(), response.content)
-        with connection.execute_wrapper(fail), self.assertLogs("api.problems.problem", "ERROR"):
+        with connection.execute_wrapper(fail), self.assertLogs("api.problems.handlers", "ERROR"):
             response = self.call("GET", "/api/me")
         self.assertProblem(response, 503, "unavailable")
         self.assertNotIn(b"secret", response.content)

@@ -1,4 +1,4 @@
-"""A real browser beside a live server. Nothing may go wrong on a page in silence."""
+"""A real browser with a live server. Errors in the browser console fail the test."""
 
 import shutil
 from typing import Any
@@ -27,7 +27,7 @@ alice.set_password({PASSWORD!r})
 alice.save()
 """
 
-# The browser reports to the console whatever the policy refuses; this says what it was in one form.
+# Logs violations of the content security policy to the console, in a uniform format.
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`Refused by the policy: ${event.violatedDirective} ${event.blockedURI}`))
@@ -38,12 +38,12 @@ expect.set_options(timeout=WITHIN * 1000)
 
 @skipUnless(CHROMIUM, "Chromium is not installed")
 class BrowserTestCase(ServiceTestCase):
-    """Alice in a browser, signed in. Each test has a session of its own, and all share a server."""
+    """Opens a browser with alice signed in. Tests share a server, but each has its own session."""
 
     variables = {
         **ServiceTestCase.variables,
         "SIGNUP": "open",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,  # of whom `createsuperuser --noinput` makes
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,  # for `createsuperuser --noinput`
     }
     server: Server
     browser: Browser
@@ -65,17 +65,17 @@ class BrowserTestCase(ServiceTestCase):
     def setUp(self) -> None:
         self.console: list[ConsoleMessage] = []
         self.faults: list[str] = []
-        self.refused: set[str] = set()  # addresses of pages that say no, as a test wants them to
+        self.refused: set[str] = set()  # URLs of pages that return an expected error status
         self.page = self.new_page()
 
     def tearDown(self) -> None:
-        """Fail where the console has something to say, or a request has left this machine."""
+        """Fail if the console has errors or a request went to another host."""
         noise = [message for message in self.console if not self.is_wanted(message)]
         self.assertEqual([f"{message.text} ({message.location})" for message in noise], [])
         self.assertEqual(self.faults, [])
 
     def new_page(self, *, signed_in: bool = True, **options: Any) -> Page:
-        """Open a window of a browser of its own."""
+        """Open a page in a new browser context."""
         cookies = self.cookies if signed_in else None
         context = self.browser.new_context(base_url=self.origin, storage_state=cookies, **options)
         self.addCleanup(context.close)
@@ -83,7 +83,7 @@ class BrowserTestCase(ServiceTestCase):
         return context.new_page()
 
     def watch(self, context: BrowserContext) -> None:
-        """Note what goes wrong in any window of a browser."""
+        """Record the errors of all pages in a browser context."""
         context.set_default_timeout(WITHIN * 1000)
         context.add_init_script(REPORT_VIOLATIONS)
         context.on("console", self.note_message)
@@ -97,19 +97,19 @@ class BrowserTestCase(ServiceTestCase):
 
     def note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:")):
-            self.faults.append(f"{request.url} is not of this machine")
+            self.faults.append(f"{request.url} is on another host")
 
     def note_response(self, response: Response) -> None:
         if response.status >= 400 and response.request.is_navigation_request():
             self.refused.add(response.url)
 
     def is_wanted(self, message: ConsoleMessage) -> bool:
-        """Tell whether a message is the browser's own on a page that answers 404 and the like."""
+        """Return whether a message is the browser's own report of an expected error status."""
         return message.text.startswith("Failed to load resource") and message.location["url"] in self.refused
 
 
 def sign_in(page: Page, username: str) -> None:
-    """Fill in the form as a person does."""
+    """Sign in with the form."""
     page.goto("/accounts/login/")
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
@@ -118,15 +118,15 @@ def sign_in(page: Page, username: str) -> None:
 
 
 def make_key(page: Page, name: str) -> str:
-    """Make a key, and return it."""
+    """Create an API key, and return it."""
     page.goto("/keys/new/")
     page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create API key").click()
     return page.locator("#key").inner_text()
 
 
 def fill_in(page: Page, name: str, first: str, last: str) -> None:
-    """Fill in the form of a simulation."""
+    """Fill in the simulation form."""
     page.get_by_label("Name").fill(name)
-    page.get_by_label("First day").fill(first)
-    page.get_by_label("Last day").fill(last)
+    page.get_by_label("Start date").fill(first)
+    page.get_by_label("End date").fill(last)

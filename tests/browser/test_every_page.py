@@ -1,4 +1,4 @@
-"""Every page, light and dark, on a desktop and a phone: what axe-core finds, how wide and heavy it is."""
+"""Checks every page with axe-core, in light and dark mode, on desktop and phone, and limits its size."""
 
 import os
 import re
@@ -16,21 +16,21 @@ from tests.browser.browser import PASSWORD, BrowserTestCase, fill_in, make_key, 
 
 NPM = which("npm")
 SOURCES = Path(__file__).parent
-# Without `preload`, which parses stylesheets in a way that the policy of the pages refuses.
+# `preload` parses stylesheets in a way that the content security policy blocks.
 ALL_RULES: dict[str, object] = {"resultTypes": ["violations"], "preload": False}
-COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # nothing else depends on the scheme
+COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # the only rule that depends on the color scheme
 LOOKS = [
     ("light", 1280, ALL_RULES),
     ("light", 360, ALL_RULES),
     ("dark", 1280, COLOURS),
     ("dark", 360, COLOURS),
 ]
-HEAVIEST = 100_000  # bytes of a page
+HEAVIEST = 100_000  # most bytes of a page
 
-# The admin fades from light to dark, and has neither's contrast meanwhile.
+# The admin animates the change between light and dark; the contrast is only correct afterwards.
 SETTLED = "() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished))"
 
-# By the name of the address in urls.py; alice is signed in.
+# By URL name; alice is signed in.
 PAGES = {
     "home": ["/"],
     "sign_up": ["/accounts/sign-up/"],
@@ -41,10 +41,10 @@ PAGES = {
     "key": ["/keys/{key}/"],
     "simulations:list": ["/simulations/", "/simulations/?q=nothing", "/simulations/?active_on=soon"],
     "simulations:timeline": [
-        "/simulations/timeline/?from={year}-01-01&to={year}-12-31",  # a line a bar
-        "/simulations/timeline/?from=2041-01-01&to=2041-12-31",  # many bars in a line
-        "/simulations/timeline/",  # columns
-        "/simulations/timeline/?from=1999-01-01&to=1999-12-31",  # nothing
+        "/simulations/timeline/?from={year}-01-01&to={year}-12-31",  # one bar per row
+        "/simulations/timeline/?from=2041-01-01&to=2041-12-31",  # lanes with many bars
+        "/simulations/timeline/",  # histogram
+        "/simulations/timeline/?from=1999-01-01&to=1999-12-31",  # empty
         "/simulations/timeline/?from=2026-02-01&to=2026-01-01",  # an error
     ],
     "simulations:upload": ["/simulations/upload/"],
@@ -75,7 +75,7 @@ ADMIN = [
     "admin/logentry/?q=alice",
 ]
 
-EXAMPLES = [  # what they are called, on which day of the year they begin, and how many days they go on
+EXAMPLES = [  # name, first day of the year, number of days
     ("Ice on the fjord", 1, 75),
     ("Low tide, spring", 62, 30),
     ("Snowmelt, upper valley", 78, 64),
@@ -90,11 +90,9 @@ EXAMPLES = [  # what they are called, on which day of the year they begin, and h
     ("Year-end returns", 335, 30),
 ]
 
-# What is not ours to mend: by rule, the elements that may break it, with all that is in them.
-# Of Swagger UI: colours, headings and controls.
-# Of Django's admin: the box to search in, whose label is a picture called "Search"; the box to choose an
-# owner (Select2); times in two boxes; empty cells in the heads of tables; the lens beside boxes to choose
-# from.
+# Violations in third-party code: for each rule, the elements that can break it, with their descendants.
+# Swagger UI: colors, headings and controls. Django's admin: the search box, which is labelled by an image;
+# the owner field (Select2); split date and time fields; empty table headings; the icon next to Select2.
 ALLOWED = {
     "color-contrast": "#swagger-ui",
     "heading-order": "#swagger-ui",
@@ -107,7 +105,7 @@ ALLOWED = {
     "aria-prohibited-attr": ".search-label-icon",
 }
 
-# A line for each element that breaks a rule.
+# Returns a line for each element that breaks a rule.
 VIOLATIONS = """async ([options, allowed]) => {
   const isAllowed = (rule, node) =>
     rule.id in allowed && document.querySelector(node.target[0]).closest(allowed[rule.id]);
@@ -126,7 +124,7 @@ class EveryPageTests(BrowserTestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Install axe-core as package-lock.json pins it, and record something for the pages to show."""
+        """Install the axe-core version that package-lock.json pins, and create simulations to show."""
         super().setUpClass()
         for name in ("package.json", "package-lock.json"):
             copy(SOURCES / name, cls.folder)
@@ -139,33 +137,33 @@ class EveryPageTests(BrowserTestCase):
             assert made.status_code == 201, made.text
         cls.known = {"simulation": made.json()["ids"][0], "key": "1", "year": str(date.today().year)}
 
-    def test_no_address_is_left_out(self) -> None:
+    def test_every_url_is_covered(self) -> None:
         named = set(names_of(get_resolver())) - PAGES_OF_TESTS_BELOW - NO_PAGES
         self.assertEqual(named, set(PAGES))
 
-    def test_every_page_passes(self) -> None:
+    def test_every_page_is_accessible(self) -> None:
         for path in [path for paths in PAGES.values() for path in paths]:
             self.examine_at(path)
 
-    def test_the_pages_of_nobody_pass(self) -> None:
+    def test_pages_for_anonymous_users_are_accessible(self) -> None:
         page = self.new_page(signed_in=False)
         for path in ("/", "/accounts/login/?next=/keys/", "/accounts/password/reset/MQ/worn-out/"):
             self.examine_at(path, page)
 
-    def test_the_pages_of_errors_pass(self) -> None:
+    def test_error_pages_are_accessible(self) -> None:
         self.examine_at("/nowhere", status=404)
         self.examine_at("/simulations/n2jGbuV2mBA4RjaUvGuw/", status=404)
         page = self.new_page(signed_in=False)
         page.goto("/accounts/login/")
         page.context.clear_cookies()
         self.submit(page, "Sign in", {"Username": "mallory", "Password": "guessed"})
-        self.examine(page, "Form not accepted")
+        self.examine(page, "Form expired")
         page.goto("/accounts/login/")
         for _ in range(5):
             self.submit(page, "Sign in", {"Username": "mallory", "Password": "guessed"})
-        self.examine(page, "Too many failures")
+        self.examine(page, "Too many attempts")
 
-    def test_forms_with_errors_pass(self) -> None:
+    def test_forms_with_errors_are_accessible(self) -> None:
         page = self.page
         page.goto("/simulations/create/")
         fill_in(page, "Ends before it begins", "2026-09-30", "2026-06-01")
@@ -177,53 +175,53 @@ class EveryPageTests(BrowserTestCase):
         self.examine(page, "Sign up")
         page.goto("/accounts/password/")
         typed = {"Old password": "wrong", "New password:": "1", "New password confirmation": "2"}
-        self.submit(page, "Change the password", typed)
-        self.examine(page, "Change the password")
+        self.submit(page, "Change password", typed)
+        self.examine(page, "Change password")
         page = self.new_page(signed_in=False)
         page.goto("/accounts/login/")
         self.submit(page, "Sign in", {"Username": "alice", "Password": "wrong"})
         self.examine(page, "Sign in")
 
-    def test_a_forgotten_password_is_set_on_pages_that_pass(self) -> None:
+    def test_the_password_reset_pages_are_accessible(self) -> None:
         page = self.new_page(signed_in=False)
         page.goto("/accounts/sign-up/")
         typed = {"Username": "carol", "Email": "carol@example.org", "Password:": PASSWORD}
         self.submit(page, "Sign up", {**typed, "Password confirmation": PASSWORD})
         page.get_by_role("button", name="Sign out").click()
         page.goto("/accounts/password/forgotten/")
-        self.submit(page, "Send the link", {"Email": "carol@example.org"})
+        self.submit(page, "Send reset link", {"Email": "carol@example.org"})
         self.examine(page, "Sign in")
         link = re.search(r"/accounts/password/reset/\S+", self.server.log.read_text())
         assert link is not None
         page.goto(link[0])
         self.examine(page, "Set a new password")
         typed = {"New password:": PASSWORD[::-1], "New password confirmation": PASSWORD[::-1]}
-        self.submit(page, "Set the password", typed)
-        expect(page.get_by_role("status")).to_contain_text("The password was set")
+        self.submit(page, "Set password", typed)
+        expect(page.get_by_role("status")).to_contain_text("Your password was set")
 
-    def test_the_pages_of_a_key_pass(self) -> None:
+    def test_the_pages_of_an_api_key_are_accessible(self) -> None:
         page = self.page
         make_key(page, "shown once")
-        self.examine(page, "A new key: shown once")
+        self.examine(page, "New API key: shown once")
         page.goto("/keys/")
         page.get_by_role("link", name="shown once").click()
         page.get_by_role("button", name="Rotate").click()
-        self.examine(page, "A new key: shown once")
+        self.examine(page, "New API key: shown once")
         page.goto("/keys/")
         page.get_by_role("link", name="shown once").first.click()
         page.get_by_text("Revoke this key").click()
         self.examine(page, "shown once")
-        page.get_by_role("button", name="Revoke it now").click()
+        page.get_by_role("button", name="Revoke now").click()
         page.get_by_text("Revoked and expired keys").click()
-        self.examine(page, "Keys")
+        self.examine(page, "API keys")
         page.get_by_role("link", name="shown once").last.click()
         self.examine(page, "shown once")
 
-    def test_the_pages_of_a_change_made_meanwhile_pass(self) -> None:
+    def test_the_conflict_pages_are_accessible(self) -> None:
         created = self.server.client.post("/api/simulations", json=row("Moving", 2026, 1))
         path, page = created.headers["Location"].removeprefix("/api"), self.page
         for address, button, title in (
-            ("edit", "Save", "Edit a simulation"),
+            ("edit", "Save", "Edit simulation"),
             ("delete", "Delete", "Delete this simulation?"),
         ):
             page.goto(f"{path}/{address}/")
@@ -234,20 +232,20 @@ class EveryPageTests(BrowserTestCase):
         page.goto(f"{path}/edit/")
         self.server.client.delete(f"/api{path}")
         page.get_by_role("button", name="Save").click()
-        self.examine(page, "This simulation is not there")
+        self.examine(page, "Simulation not found")
 
-    def test_the_pages_of_an_upload_pass(self) -> None:
+    def test_the_upload_pages_are_accessible(self) -> None:
         for rows in ("Wrong,2026-02-28,2026-02-01\n" * 200, "Right,2026-02-01,2026-02-28\n" * 200):
             self.page.goto("/simulations/upload/")
             content = f"name,start_date,end_date\n{rows}".encode()
             self.page.get_by_label("CSV file").set_input_files(
                 {"name": "simulations.csv", "mimeType": "text/csv", "buffer": content}
             )
-            self.page.get_by_role("button", name="Look what is in it").click()
-            expect(self.page.get_by_role("table", name="The first rows of the file")).to_be_visible()
+            self.page.get_by_role("button", name="Preview").click()
+            expect(self.page.get_by_role("table", name="First rows of the file")).to_be_visible()
             self.examine(self.page, "Upload simulations")
 
-    def test_pages_without_anything_to_show_pass(self) -> None:
+    def test_empty_pages_are_accessible(self) -> None:
         page = self.new_page(signed_in=False)
         page.goto("/accounts/sign-up/")
         typed = {"Username": "dave", "Password:": PASSWORD, "Password confirmation": PASSWORD}
@@ -256,7 +254,7 @@ class EveryPageTests(BrowserTestCase):
         for path in ("/simulations/timeline/", "/keys/"):
             self.examine_at(path, page)
 
-    def test_the_docs_page_passes(self) -> None:
+    def test_the_docs_page_is_accessible(self) -> None:
         self.page.goto("/api/docs")
         expect(self.page.locator("[id$=list_simulations]")).to_be_visible()
         self.examine(self.page)
@@ -264,14 +262,14 @@ class EveryPageTests(BrowserTestCase):
         self.page.get_by_role("button", name="Try it out").click()
         self.examine(self.page)
 
-    def test_the_pages_of_the_admin_pass(self) -> None:
+    def test_the_admin_pages_are_accessible(self) -> None:
         self.manage("createsuperuser", "--noinput", "--username=operator", "--email=operator@example.org")
         page = self.new_page(signed_in=False)
         sign_in(page, "operator")
         for path in ADMIN:
             self.examine_at(f"/admin/{path}", page)
 
-    def test_the_pictures_of_the_readme_are_small(self) -> None:
+    def test_the_screenshots_of_the_readme_are_small(self) -> None:
         folder = Path(os.environ.get("PICTURES") or self.folder)
         timeline = PAGES["simulations:timeline"][0].format(**self.known)
         for name, path, shown, scheme, width in (
@@ -296,7 +294,7 @@ class EveryPageTests(BrowserTestCase):
             self.examine(page)
 
     def examine(self, page: Page, title: str = "") -> None:
-        """Look at a page in every way that people do; `title` says that it is the one that is meant."""
+        """Check a page in every color scheme and width. `title` is the expected heading."""
         if title:
             expect(page.get_by_role("heading", level=1)).to_have_text(title)
         page.evaluate(self.axe)
@@ -317,7 +315,7 @@ class EveryPageTests(BrowserTestCase):
 
 
 def names_of(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
-    """Yield the names of all addresses, but for those of the API and of Django's admin."""
+    """Yield the names of all URLs, except those of the API and of Django's admin."""
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLPattern):
             if pattern.name:
@@ -327,12 +325,12 @@ def names_of(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
 
 
 def row(name: str, year: int, day: int, days: int = 40) -> dict[str, str]:
-    """Return a simulation that begins on a day of a year."""
+    """Return a simulation that starts on a day of a year."""
     first = date(year, 1, 1) + timedelta(day - 1)
     return {"name": name, "start_date": str(first), "end_date": str(first + timedelta(days))}
 
 
 def shown_this_year() -> list[dict[str, str]]:
-    """Return simulations that tell what they are for."""
+    """Return the example simulations, in the current year."""
     year = date.today().year
     return [row(name, year, day, days) for name, day, days in EXAMPLES]

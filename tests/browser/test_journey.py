@@ -1,4 +1,4 @@
-"""What a person does here, from the first sign-in to the last use of a key, in a browser."""
+"""Typical user journeys in a browser, from the first sign-in to a revoked API key."""
 
 import httpx
 from playwright.sync_api import Page, expect
@@ -9,7 +9,7 @@ MONSOON = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "20
 
 
 class JourneyTests(BrowserTestCase):
-    def test_who_signs_in_is_led_to_their_simulations(self) -> None:
+    def test_signing_in_leads_to_the_simulations(self) -> None:
         page = self.new_page(signed_in=False)
         page.goto("/")
         page.get_by_role("link", name="Simulations", exact=True).click()
@@ -19,7 +19,7 @@ class JourneyTests(BrowserTestCase):
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
 
-    def test_a_new_key_records_a_simulation_that_the_list_and_the_timeline_show(self) -> None:
+    def test_a_simulation_recorded_with_a_new_key_is_in_the_list_and_the_timeline(self) -> None:
         name = "Recorded by a script"
         created = self.call(make_key(self.page, "nightly"), "POST", {**MONSOON, "name": name})
         self.assertEqual(created.status_code, 201, created.text)
@@ -35,38 +35,38 @@ class JourneyTests(BrowserTestCase):
         row.get_by_role("link", name=name).click()
         expect(self.page.get_by_role("heading", name=name)).to_be_visible()
 
-    def test_the_button_beside_a_new_key_copies_it(self) -> None:
+    def test_the_copy_buttons_copy_the_key_and_the_command(self) -> None:
         self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         key = make_key(self.page, "copied")
         button = self.page.locator("button[data-copy=key]")
         button.click()
         expect(button).to_have_text("Copied")
         self.assertEqual(self.page.evaluate("navigator.clipboard.readText()"), key)
-        self.page.get_by_role("button", name="Copy the line").click()
+        self.page.get_by_role("button", name="Copy command").click()
         self.assertIn(f"-H 'X-API-Key: {key}'", self.page.evaluate("navigator.clipboard.readText()"))
 
-    def test_a_revoked_key_is_refused(self) -> None:
+    def test_a_revoked_key_stops_working(self) -> None:
         key = make_key(self.page, "to be revoked")
         self.assertEqual(self.call(key, "GET").status_code, 200)
         self.page.goto("/keys/")
         self.page.get_by_role("link", name="to be revoked").click()
         self.page.get_by_text("Revoke this key").click()
-        self.page.get_by_role("button", name="Revoke it now").click()
+        self.page.get_by_role("button", name="Revoke now").click()
         expect(self.page.get_by_role("status")).to_contain_text("was revoked")
         refused = self.call(key, "GET")
         self.assertEqual((refused.status_code, refused.json()["type"]), (401, "/problems/invalid-key"))
 
-    def test_an_old_key_works_beside_the_one_it_was_rotated_for_until_its_grace_is_over(self) -> None:
+    def test_a_rotated_key_works_during_the_grace_period(self) -> None:
         old = make_key(self.page, "to be rotated")
         self.page.goto("/keys/")
         self.page.get_by_role("link", name="to be rotated").click()
-        self.page.get_by_label("The old key stays valid").select_option("for 7 days")
+        self.page.get_by_label("Keep the old key working").select_option("for 7 days")
         self.page.get_by_role("button", name="Rotate").click()
         new = self.page.locator("#key").inner_text()
         self.assertNotEqual(old, new)
         self.assertEqual([self.call(key, "GET").status_code for key in (old, new)], [200, 200])
 
-    def test_of_an_edit_in_two_tabs_the_second_sees_both_versions_and_may_keep_its_own(self) -> None:
+    def test_a_conflicting_edit_shows_both_versions_and_can_overwrite(self) -> None:
         id = self.created("Edited twice")
         tabs = self.page, self.page.context.new_page()
         for tab in tabs:
@@ -80,35 +80,35 @@ class JourneyTests(BrowserTestCase):
             "Name differs Edited in the first tab Edited in the second tab"
         )
         self.assertEqual(self.found(id)["name"], "Edited in the first tab")
-        tabs[1].get_by_role("button", name="Keep mine").click()
+        tabs[1].get_by_role("button", name="Overwrite with my changes").click()
         expect(tabs[1].get_by_role("status")).to_contain_text("was saved")
         self.assertEqual(self.found(id)["name"], "Edited in the second tab")
 
-    def test_an_upload_tells_what_is_wrong_by_row_and_writes_when_all_is_good(self) -> None:
+    def test_an_upload_lists_errors_by_row_and_saves_a_valid_file(self) -> None:
         self.page.goto("/simulations/upload/")
         self.upload("Upload 1,2026-01-01,2026-01-31\nUpload 2,2026-02-28,2026-02-01\n")
-        expect(self.page.get_by_role("alert")).to_contain_text("1 of 2 rows are good")
-        wrong = self.page.get_by_role("table", name="What is wrong").get_by_role("row").nth(1)
+        expect(self.page.get_by_role("alert")).to_contain_text("1 of 2 rows is valid")
+        wrong = self.page.get_by_role("table", name="Errors").get_by_role("row").nth(1)
         expect(wrong).to_contain_text("must not be before start_date")
         self.assertEqual(self.number_of("Upload"), 0)
 
         self.upload("Upload 1,2026-01-01,2026-01-31\nUpload 2,2026-02-01,2026-02-28\n")
-        expect(self.page.get_by_role("status")).to_contain_text("Nothing is written yet")
+        expect(self.page.get_by_role("status")).to_contain_text("Nothing has been saved yet")
         self.assertEqual(self.number_of("Upload"), 0)
         self.page.get_by_role("button", name="Create 2 simulations").click()
         expect(self.page.get_by_role("status")).to_contain_text("2 simulations created")
         self.assertEqual(self.number_of("Upload"), 2)
 
-    def test_a_form_keeps_what_was_typed_and_says_at_its_field_what_is_wrong(self) -> None:
+    def test_an_invalid_form_keeps_the_input_and_shows_the_error_at_its_field(self) -> None:
         self.page.goto("/simulations/create/")
         fill_in(self.page, "Ends before it begins", "2026-09-30", "2026-06-01")
         self.page.get_by_role("button", name="Create").click()
-        last = self.page.get_by_label("Last day")
+        last = self.page.get_by_label("End date")
         expect(last).to_have_accessible_description("must not be before start_date")
         expect(last).to_have_value("2026-06-01")
         expect(self.page.get_by_label("Name")).to_have_value("Ends before it begins")
 
-    def test_an_operation_is_tried_out_on_the_docs_page_with_a_key(self) -> None:
+    def test_the_docs_page_can_run_an_operation(self) -> None:
         key = make_key(self.page, "for the docs")
         self.created("Seen in the docs")
         self.page.goto("/api/docs")
@@ -127,11 +127,11 @@ class JourneyTests(BrowserTestCase):
         expect(answer).to_contain_text("Seen in the docs")
 
     def call(self, key: str, method: str, body: object = None) -> httpx.Response:
-        """Send a request as a script does, which has the key and nothing else."""
+        """Send a request with an API key, as a script does."""
         return httpx.request(method, f"{self.origin}/api/simulations", headers={"X-API-Key": key}, json=body)
 
     def created(self, name: str) -> str:
-        """Record a simulation of alice's, and return its id."""
+        """Create a simulation for alice, and return its id."""
         return str(self.call(self.key, "POST", {**MONSOON, "name": name}).json()["id"])
 
     def found(self, id: str) -> dict[str, str]:
@@ -150,4 +150,4 @@ class JourneyTests(BrowserTestCase):
         content = f"name,start_date,end_date\n{rows}".encode()
         file = {"name": "simulations.csv", "mimeType": "text/csv", "buffer": content}
         self.page.get_by_label("CSV file").set_input_files(file)  # type: ignore[arg-type]
-        self.page.get_by_role("button", name="Look what is in it").click()
+        self.page.get_by_role("button", name="Preview").click()

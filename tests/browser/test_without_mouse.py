@@ -1,4 +1,4 @@
-"""Without a mouse, and without JavaScript."""
+"""The pages work without a mouse and without JavaScript."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.browser import PASSWORD, BrowserTestCase, fill_in, make_key, sign_in
 
-# What has the focus, and the outline that shows it.
+# The focused element, and its outline.
 FOCUSED = """() => {
   const element = document.activeElement;
   const style = getComputedStyle(element);
@@ -20,10 +20,10 @@ FOCUSED = """() => {
 
 
 class WithoutMouseTests(BrowserTestCase):
-    def test_the_first_key_skips_to_the_content(self) -> None:
+    def test_the_first_tab_stop_skips_to_the_main_content(self) -> None:
         self.page.goto("/simulations/")
         self.page.keyboard.press("Tab")
-        skip = self.page.get_by_role("link", name="Skip to the content")
+        skip = self.page.get_by_role("link", name="Skip to main content")
         expect(skip).to_be_focused()
         expect(skip).to_be_in_viewport()
         self.page.keyboard.press("Enter")
@@ -31,7 +31,7 @@ class WithoutMouseTests(BrowserTestCase):
         self.page.keyboard.press("Tab")
         expect(self.page.get_by_role("link", name="New simulation")).to_be_focused()
 
-    def test_whatever_has_the_focus_shows_it(self) -> None:
+    def test_every_focused_element_is_visible(self) -> None:
         make_key(self.page, "to be tabbed to")
         for path in ("/", "/keys/", "/keys/new/", "/simulations/", "/simulations/timeline/"):
             self.page.goto(path)
@@ -42,20 +42,20 @@ class WithoutMouseTests(BrowserTestCase):
                     self.assertGreaterEqual(stop["outline"], 2)
                     self.assertTrue(stop["seen"])
 
-    def test_a_key_is_made_by_keyboard_alone_from_the_sign_in_on(self) -> None:
+    def test_an_api_key_can_be_created_with_the_keyboard_alone(self) -> None:
         page = self.new_page(signed_in=False)
         page.goto("/keys/new/")
         expect(page.get_by_label("Username")).to_be_focused()
         self.type(page, "alice", "Tab", PASSWORD, "Enter")
-        expect(page.get_by_role("heading", name="Make a key")).to_be_visible()
+        expect(page.get_by_role("heading", name="Create an API key")).to_be_visible()
         for _ in range(20):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.name") == "name":
                 break
         self.type(page, "Control+A", "by keyboard", "Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("A new key: by keyboard")
+        expect(page.get_by_role("heading", level=1)).to_have_text("New API key: by keyboard")
 
-    def test_keys_and_simulations_are_made_and_changed_without_javascript(self) -> None:
+    def test_keys_and_simulations_can_be_managed_without_javascript(self) -> None:
         page = self.new_page(signed_in=False, java_script_enabled=False)
         sign_in(page, "alice")
         self.assertRegex(make_key(page, "made without a script"), r"^gf_\w{36}$")
@@ -66,10 +66,10 @@ class WithoutMouseTests(BrowserTestCase):
         page.get_by_role("button", name="Create").click()
         expect(page.get_by_role("status")).to_contain_text("was created")
         page.get_by_role("link", name="Edit").click()
-        page.get_by_label("Last day").fill("2026-10-31")
+        page.get_by_label("End date").fill("2026-10-31")
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("status")).to_contain_text("was saved")
-        page.get_by_role("link", name="On the timeline").click()
+        page.get_by_role("link", name="View on timeline").click()
         expect(page.get_by_role("row", name="Made without a script")).to_contain_text("2026-10-31")
         page.get_by_role("link", name="Made without a script").click()
         page.get_by_role("link", name="Delete").click()
@@ -77,7 +77,7 @@ class WithoutMouseTests(BrowserTestCase):
         expect(page.get_by_role("status")).to_contain_text("was deleted")
 
     def type(self, page: Page, *keys: str) -> None:
-        """Press the keys that have a name, and type the rest."""
+        """Press named keys, and type other strings."""
         for key in keys:
             if key in ("Tab", "Enter", "Control+A"):
                 page.keyboard.press(key)
@@ -85,7 +85,7 @@ class WithoutMouseTests(BrowserTestCase):
                 page.keyboard.type(key)
 
     def stops(self) -> list[dict[str, Any]]:
-        """Go through a page by Tab, and return all that has the focus on the way."""
+        """Press Tab through a page, and return the elements that receive the focus."""
         stops: list[dict[str, Any]] = []
         while not stops or stops[-1]["name"]:
             self.assertLess(len(stops), 200, "Tab never leaves the page")

@@ -1,4 +1,4 @@
-"""Settings from a file `.env`, in a copy of what reads it."""
+"""Settings from a `.env` file, in a copy of the packages that read it."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import SimpleTestCase
 
 FILE = """
-# As it stands in an installation; a value may be in quotes.
+# As in an installation; values may be quoted.
 HTTPS=true
 ALLOWED_HOSTS=goatfish.example.org
 WEB_CONCURRENCY=3
@@ -29,7 +29,7 @@ print(s.DATABASES["default"]["NAME"])
 
 class EnvFileTests(SimpleTestCase):
     def read(self, file: bytes, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Read settings from a file, and from variables beside it."""
+        """Read settings from a file and from variables."""
         folder = Path(self.enterContext(TemporaryDirectory()))
         for package in ("ops", "config"):
             shutil.copytree(settings.BASE_DIR / package, folder / package)
@@ -42,12 +42,12 @@ class EnvFileTests(SimpleTestCase):
         )
 
     def shown(self, **variables: str) -> list[str]:
-        """Return what settings are read."""
+        """Return the settings that are read."""
         result = self.read(FILE.encode(), **variables)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout.splitlines()
 
-    def test_every_kind_of_setting_is_read_from_it(self) -> None:
+    def test_every_kind_of_setting_is_read_from_the_file(self) -> None:
         self.assertEqual(
             self.shown(),
             [
@@ -56,13 +56,13 @@ class EnvFileTests(SimpleTestCase):
             ],
         )
 
-    def test_what_the_environment_says_stands(self) -> None:
+    def test_the_environment_overrides_the_file(self) -> None:
         shown = self.shown(
             HTTPS="false", RATE_LIMIT="7/day", SECRET_KEY="of-the-process", WEB_CONCURRENCY="2"
         )
         self.assertEqual(shown[0], "False ['goatfish.example.org'] 2 (7, 86400) closed of-the-process")
 
-    def test_one_that_is_no_text_is_refused(self) -> None:
+    def test_a_file_that_is_not_utf8_is_rejected(self) -> None:
         result = self.read(b"PORT=\xff")
         self.assertIn("ImproperlyConfigured: /", result.stderr.splitlines()[-1])
-        self.assertIn("/.env cannot be read; it takes text in UTF-8.", result.stderr.splitlines()[-1])
+        self.assertIn("/.env is not text in UTF-8.", result.stderr.splitlines()[-1])

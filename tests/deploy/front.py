@@ -1,4 +1,4 @@
-"""nginx with the file that is deployed, and what stands behind it."""
+"""nginx with the deployed configuration, and servers behind it."""
 
 import os
 import re
@@ -41,10 +41,10 @@ http {{
 
 
 class Nginx:
-    """nginx for https://localhost; of the deployed file, only name, paths and ports are others."""
+    """nginx for https://localhost, with other names, paths and ports than in the deployed file."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it."""
+        """Start nginx."""
         self.folder, self.socket = folder, folder / "goatfish.sock"
         self.port, self.plain_port, self.metrics_port = free_port(), free_port(), free_port()
         make_certificate(folder)
@@ -58,7 +58,7 @@ class Nginx:
         )
 
     def configuration(self) -> str:
-        """Return the deployed file as an operator fills it in, for ports that a test can have."""
+        """Return the deployed file with the names, paths and ports of the test."""
         text = (DEPLOY / "nginx.conf").read_text()
         text = re.sub(r"\n *listen \[::\].*;", "", text)
         for pattern, here in {
@@ -74,23 +74,23 @@ class Nginx:
         return text
 
     def client(self, address: str = "127.0.0.1") -> httpx.Client:
-        """Return a client that comes from an address of this machine, by HTTPS."""
+        """Return an HTTPS client with a local address."""
         transport = httpx.HTTPTransport(verify=self.trust(), local_address=address)
         return httpx.Client(transport=transport, base_url=f"https://localhost:{self.port}", timeout=WITHIN)
 
     def trust(self) -> ssl.SSLContext:
-        """Return a context that trusts the certificate made for this nginx alone."""
+        """Return a context that trusts only the certificate of this nginx."""
         return ssl.create_default_context(cafile=str(self.folder / "fullchain.pem"))
 
     def connect(self, name: str = "localhost", protocols: tuple[str, ...] = ("http/1.1",)) -> ssl.SSLSocket:
-        """Return a TLS connection, for what no HTTP client would send."""
+        """Return a TLS connection, for requests that no HTTP client would send."""
         context = self.trust()
         context.set_alpn_protocols(list(protocols))
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=WITHIN)
         return context.wrap_socket(connection, server_hostname=name)
 
     def listens(self) -> bool:
-        """Tell whether it is there. Fails when it has ended."""
+        """Return whether nginx accepts connections. Fails if it has exited."""
         assert self.process.poll() is None, (self.folder / "nginx.log").read_text()
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=WITHIN).close()
@@ -99,7 +99,7 @@ class Nginx:
         return True
 
     def kill(self) -> None:
-        """End it."""
+        """Kill nginx."""
         kill(self.process)
 
 
@@ -113,12 +113,12 @@ def make_certificate(folder: Path) -> None:
 
 
 class Upstream(ThreadingMixIn, UnixStreamServer):
-    """What stands behind nginx where a test has to say what is sent when: `act` answers each request."""
+    """A server behind nginx, for tests that control the timing: `act` responds to each request."""
 
     daemon_threads = True
 
     def __init__(self, path: Path, act: Callable[[BaseHTTPRequestHandler], None]) -> None:
-        """Listen on a path."""
+        """Listen on a Unix socket."""
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -129,13 +129,13 @@ class Upstream(ThreadingMixIn, UnixStreamServer):
             do_POST = do_GET  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         super().__init__(str(path), Handler)
         Thread(target=self.serve_forever, daemon=True).start()
 
 
-# What systemd does with a socket: it is file 3 of the process that LISTEN_PID names.
+# systemd passes a socket as file descriptor 3, to the process that LISTEN_PID names.
 HAND_OVER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -145,10 +145,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class Unit:
-    """The service as systemd runs it: on a socket that stays when the service stops."""
+    """The service as systemd runs it, on a socket that stays open when the service stops."""
 
     def __init__(self, path: Path, environment: dict[str, str]) -> None:
-        """Listen, and start nothing yet."""
+        """Listen, but do not start gunicorn."""
         self.log, self.environment = path.with_suffix(".log"), environment
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
@@ -170,16 +170,16 @@ class Unit:
             )
 
     def runs(self) -> bool:
-        """Fail when it has ended."""
+        """Return True. Fails if gunicorn has exited."""
         assert self.process.poll() is None, self.log.read_text()
         return True
 
     def stop(self) -> None:
-        """Ask it to end, as `systemctl stop` does, and wait for that."""
+        """Stop gunicorn, as `systemctl stop` does, and wait until it exits."""
         self.process.terminate()
         self.process.wait(WITHIN)
 
     def kill(self) -> None:
-        """End it at once, and the socket."""
+        """Kill gunicorn and close the socket."""
         kill(self.process)
         self.socket.close()

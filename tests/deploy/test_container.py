@@ -1,4 +1,4 @@
-"""The image, what compose makes of it, and Caddy's file: as far as they can be looked at without Docker."""
+"""The files for Docker, Compose and Caddy, as far as they can be tested without Docker."""
 
 import os
 import re
@@ -26,14 +26,21 @@ class ContainerTests(SimpleTestCase):
         )
         self.assertEqual((result.returncode, result.stdout + result.stderr), (0, ""))
 
-    def test_the_image_has_all_of_the_service_and_nothing_else(self) -> None:
+    def test_the_image_contains_only_the_service(self) -> None:
         taken = re.findall("^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
         self.assertLessEqual({*LAYERS, "static", "templates", "manage.py", "requirements.lock"}, set(taken))
         for name in taken:
             self.assertTrue((settings.BASE_DIR / name).exists(), name)
             self.assertFalse(name.startswith((".", "var", "tests")), name)
 
-    def test_every_container_is_sealed(self) -> None:
+    def test_the_image_has_pg_dump_of_the_servers_major_version(self) -> None:
+        client = re.search(r"postgresql-client-(\d+)", (DEPLOY / "Dockerfile").read_text())
+        server = re.search(r"image: postgres:(\d+)", (DEPLOY / "compose.yaml").read_text())
+        assert client
+        assert server
+        self.assertEqual(client[1], server[1])
+
+    def test_every_container_is_read_only_and_unprivileged(self) -> None:
         services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
         self.assertIn("web", services)
         for name, service in services.items():
@@ -43,14 +50,14 @@ class ContainerTests(SimpleTestCase):
                 self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
                 self.assertTrue("ports" not in service or name == "proxy")
 
-    def test_the_template_of_settings_names_only_what_is_read(self) -> None:
+    def test_the_example_settings_exist(self) -> None:
         read = (settings.BASE_DIR / "config" / "settings.py").read_text()
         template = (DEPLOY / "env.example").read_text()
         for name in re.findall(r"^([A-Z_]+)=", template, re.MULTILINE):
             self.assertTrue(f'"{name}"' in read or name == "POSTGRES_PASSWORD", name)
 
     @skipUnless(CADDY, "caddy is not installed")
-    def test_caddy_takes_its_file(self) -> None:
+    def test_caddy_accepts_the_configuration(self) -> None:
         command = [str(CADDY), "validate", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
         environment = {**os.environ, "SITE": "goatfish.example.org", "UPSTREAM": "web:8000"}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

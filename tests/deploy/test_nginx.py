@@ -1,4 +1,4 @@
-"""The configuration of nginx, without the service: what nginx sends on, and what it answers by itself."""
+"""The nginx configuration without the service: what nginx forwards, and its own responses."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PART = b"%x\r\n%b\r\n" % (
 
 @skipUnless(NGINX, "nginx is not installed")
 class NginxTestCase(SimpleTestCase):
-    """An nginx for all tests of a class."""
+    """Starts one nginx for all tests of a class."""
 
     nginx: Nginx
 
@@ -42,7 +42,7 @@ class NginxTestCase(SimpleTestCase):
         self.http = self.enterContext(self.nginx.client())
 
     def assert_problem(self, response: httpx.Response, status: int, slug: str) -> None:
-        """Look at a problem that nginx made: everything that the service's own have."""
+        """Check that a problem of nginx has all members of the service's problems."""
         self.assertEqual(response.status_code, status, response.text)
         self.assertEqual(response.headers["Content-Type"], "application/problem+json")
         problem = response.json()
@@ -53,7 +53,7 @@ class NginxTestCase(SimpleTestCase):
 
 
 class NoServiceTests(NginxTestCase):
-    def test_under_api_a_service_that_is_down_is_a_problem(self) -> None:
+    def test_api_requests_get_a_problem_while_the_service_is_down(self) -> None:
         for path in ("/api/simulations", "/api", "/api/no%22such%0a"):
             with self.subTest(path):
                 response = self.http.get(path, headers={"X-Request-ID": "known"})
@@ -63,19 +63,19 @@ class NoServiceTests(NginxTestCase):
                 )
         self.assertEqual(self.http.get("/api/simulations?q=x").json()["instance"], "/api/simulations")
 
-    def test_elsewhere_it_is_a_page(self) -> None:
+    def test_other_requests_get_a_page_while_the_service_is_down(self) -> None:
         response = self.http.get("/simulations/")
         self.assertEqual(response.status_code, 503)
         self.assertEqual(response.headers["Content-Type"], "text/html; charset=utf-8")
         self.assertIn("Try again", response.text)
 
-    def test_a_body_of_more_than_20_mebibytes_is_refused_unread(self) -> None:
+    def test_a_body_over_20_mebibytes_is_refused_unread(self) -> None:
         headers = {"Content-Type": "text/csv", "X-Request-ID": 'not "well" formed'}
         response = self.http.post("/api/simulations/bulk", content=b" " * (20 * 2**20 + 1), headers=headers)
         self.assert_problem(response, 413, "body-too-large")
         self.assertRegex(response.headers["X-Request-ID"], "^[0-9a-f]{32}$")
 
-    def test_what_cannot_be_read_is_a_problem(self) -> None:
+    def test_malformed_requests_get_a_problem(self) -> None:
         for line, status, slug in (
             (f"GET /api/{'x' * 20_000} HTTP/1.1", 400, "malformed-request"),
             (f"GET /api HTTP/1.1\r\nX-Long: {'x' * 20_000}", 400, "malformed-request"),
@@ -89,18 +89,18 @@ class NoServiceTests(NginxTestCase):
                 self.assertIn(b"application/problem+json", head)
                 self.assertEqual(json.loads(body)["type"], f"/problems/{slug}")
 
-    def test_an_address_has_a_hundred_requests_under_way_at_most(self) -> None:
+    def test_an_address_may_have_100_concurrent_requests(self) -> None:
         request = b"POST /api/simulations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
         with ExitStack() as stack:
             for _ in range(100):
                 connection = stack.enter_context(self.nginx.connect())
-                connection.sendall(request)  # and its body later
+                connection.sendall(request)  # without its body
             wait_until(lambda: self.http.get("/api/me").status_code == 429)
             refused = self.http.get("/api/me")
         self.assert_problem(refused, 429, "rate-limited")
         self.assertEqual(refused.headers["Retry-After"], "1")
 
-    def test_http_2_is_offered_and_strangers_names_are_not_served(self) -> None:
+    def test_http_2_is_offered_and_other_host_names_are_refused(self) -> None:
         with self.nginx.connect(protocols=("h2", "http/1.1")) as connection:
             self.assertEqual(connection.selected_alpn_protocol(), "h2")
             self.assertEqual(connection.version(), "TLSv1.3")
@@ -108,7 +108,7 @@ class NoServiceTests(NginxTestCase):
             self.nginx.connect("elsewhere.example.org")
         self.assertEqual(self.http.get("/", headers={"Host": "elsewhere.example.org"}).status_code, 421)
 
-    def test_a_plain_request_is_sent_to_tls_with_its_method_and_its_query(self) -> None:
+    def test_plain_http_is_redirected_with_its_method_and_query(self) -> None:
         response = httpx.post(
             f"http://127.0.0.1:{self.nginx.plain_port}/a?b=c", headers={"Host": "localhost"}
         )
@@ -120,38 +120,38 @@ class NoServiceTests(NginxTestCase):
 
 
 class SentOnTests(NginxTestCase):
-    """What nginx makes of a request and of an answer, whose other side is in the test's hands."""
+    """What nginx does with requests and responses; the test controls the upstream server."""
 
     def serve(self, act: Any) -> None:
-        """Answer what comes by `act`, until the test ends."""
+        """Respond to requests with `act` until the test ends."""
         upstream = Upstream(self.nginx.socket, act)
         self.addCleanup(self.nginx.socket.unlink)
         self.addCleanup(upstream.server_close)
         self.addCleanup(upstream.shutdown)
 
     def echo(self, request: BaseHTTPRequestHandler) -> None:
-        """Answer with the headers that came."""
+        """Respond with the headers of the request."""
         body = json.dumps(dict(request.headers.items())).encode()
         request.send_response(200)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)
 
-    def test_a_client_cannot_say_where_it_comes_from(self) -> None:
+    def test_a_client_cannot_forge_its_address(self) -> None:
         self.serve(self.echo)
         forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http", "X-Request-ID": "my.own-1"}
         sent = self.http.get("/", headers=forged).json()
         self.assertEqual((sent["X-Forwarded-For"], sent["X-Forwarded-Proto"]), ("127.0.0.1", "https"))
         self.assertEqual((sent["X-Request-ID"], sent["Host"]), ("my.own-1", f"localhost:{self.nginx.port}"))
 
-    def test_metrics_are_there_for_this_machine(self) -> None:
+    def test_metrics_are_available_on_this_machine(self) -> None:
         self.serve(self.echo)
         at = f"http://127.0.0.1:{self.nginx.metrics_port}"
         sent = httpx.get(f"{at}/metrics", headers={"Authorization": "Bearer x"}).json()
         self.assertEqual((sent["Authorization"], sent["X-Forwarded-Proto"]), ("Bearer x", "https"))
         self.assertEqual(httpx.get(f"{at}/api/me").status_code, 404)
 
-    def test_the_beginning_of_an_export_arrives_before_its_end_is_made(self) -> None:
+    def test_the_start_of_an_export_arrives_before_its_end_is_sent(self) -> None:
         arrived = Event()
 
         def act(request: BaseHTTPRequestHandler) -> None:
@@ -166,7 +166,7 @@ class SentOnTests(NginxTestCase):
             arrived.set()
             self.assertEqual(size + sum(len(part) for part in parts), 2**18)
 
-    def test_a_reader_that_stands_still_holds_nothing_of_the_service(self) -> None:
+    def test_a_stalled_reader_does_not_block_the_service(self) -> None:
         made = Event()
 
         def act(request: BaseHTTPRequestHandler) -> None:
@@ -181,14 +181,14 @@ class SentOnTests(NginxTestCase):
             self.assertTrue(made.wait(WITHIN))
             self.assertEqual(len(response.read()), 65 * 2**18)
 
-    def test_an_export_that_breaks_off_does_not_look_complete(self) -> None:
+    def test_a_truncated_export_is_an_error_for_the_client(self) -> None:
         self.serve(begin_stream)
         with self.assertRaises(httpx.RemoteProtocolError):
             self.http.get("/api/simulations/export")
 
 
 def begin_stream(request: BaseHTTPRequestHandler) -> None:
-    """Send the first part of a stream, as large as the service's are; if no other follows, it breaks off."""
+    """Send the first part of a stream, in the size of the service's parts. Without more, it is truncated."""
     request.send_response(200)
     request.send_header("Content-Type", "text/csv; charset=utf-8")
     if request.request_version == "HTTP/1.1":

@@ -1,4 +1,4 @@
-"""The service where it may write nothing but its data, as its unit and its container have it."""
+"""The service on a read-only file system, except for its data, as in its systemd unit and container."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from tests.live import free_port, is_ready, kill
 
 TOOLS = all(map(shutil.which, ("unshare", "setpriv")))
 
-# In mounts of its own: everything read-only, then the data again as it was; and no capability to change that.
+# In a mount namespace, everything but the data becomes read only, and no capability can change that.
 SEALED = """
 set -e
 mount --bind "$1" "$1"
@@ -28,7 +28,7 @@ exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$3"
 
 @skipUnless(TOOLS, "unshare and setpriv (util-linux) are not installed")
 class ReadOnlyTests(ServiceTestCase):
-    def test_the_service_works_with_nothing_but_its_data_to_write(self) -> None:
+    def test_the_service_writes_only_to_its_data_folder(self) -> None:
         data, port = self.folder / "data", free_port()
         data.mkdir()
         if settings.ON_SQLITE:
@@ -49,7 +49,7 @@ class ReadOnlyTests(ServiceTestCase):
         self.assertNotIn("rror", (data / "log").read_text())
 
     def sealed(self, data: Path, **variables: str) -> subprocess.Popen[bytes]:
-        """Start gunicorn where only `data` can be written."""
+        """Start gunicorn with `data` as the only writable folder."""
         as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
         gunicorn = Path(sys.executable).with_name("gunicorn")
         with (data / "log").open("wb") as log:

@@ -1,4 +1,4 @@
-"""The service as it is deployed: on a Unix socket that systemd holds, behind nginx with the deployed file."""
+"""The service as it is deployed: on a Unix socket of systemd, behind nginx with the deployed file."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CALLERS = 4
 
 @skipUnless(NGINX, "nginx is not installed")
 class DeployedTests(ServiceTestCase):
-    """One worker, and failed authentications that are soon too many."""
+    """Starts one worker, with a low limit for failed authentications."""
 
     variables = {
         "HTTPS": "true",
@@ -43,12 +43,12 @@ class DeployedTests(ServiceTestCase):
             wait_until(lambda: cls.unit.runs() and is_ready(client))
 
     def client_at(self, address: str = "127.0.0.1", key: str = "") -> httpx.Client:
-        """Return a client that comes from an address of this machine, with alice's key unless told."""
+        """Return a client with a local address, and alice's key unless there is another."""
         client: httpx.Client = self.enterContext(self.nginx.client(address))
         client.headers["X-API-Key"] = key or self.key
         return client
 
-    def test_the_log_names_the_client_and_its_id(self) -> None:
+    def test_the_log_has_the_address_of_the_client_and_the_request_id(self) -> None:
         id = uuid4().hex
         answer = self.client_at("127.0.0.2").get(
             "/api/me", headers={"X-Forwarded-For": "6.6.6.6", "X-Request-ID": id}
@@ -58,13 +58,13 @@ class DeployedTests(ServiceTestCase):
         (line,) = (json.loads(line) for line in self.unit.log.read_text().splitlines() if id in line)
         self.assertEqual((line["address"], line["status"], line["request_id"]), ("127.0.0.2", 200, id))
 
-    def test_failed_authentications_are_counted_for_the_client(self) -> None:
+    def test_failed_authentications_are_counted_per_client(self) -> None:
         forged = ({"X-Forwarded-For": f"10.0.0.{number}"} for number in range(4))
         answers = [self.client_at("127.0.0.3", "gf_x").get("/api/me", headers=headers) for headers in forged]
         self.assertEqual([answer.status_code for answer in answers], [401, 401, 401, 429])
         self.assertEqual(self.client_at("127.0.0.4", "gf_x").get("/api/me").status_code, 401)
 
-    def test_tls_is_known_to_pages_and_links(self) -> None:
+    def test_pages_and_links_use_https(self) -> None:
         client = self.client_at()
         page = client.get("/accounts/login/")
         self.assertEqual(page.status_code, 200)
@@ -80,7 +80,7 @@ class DeployedTests(ServiceTestCase):
         link = client.get("/api/simulations?limit=1").headers["Link"]
         self.assertTrue(link.startswith(f"<https://localhost:{self.nginx.port}/api/simulations?"), link)
 
-    def test_a_tag_that_compression_made_weak_is_taken_back(self) -> None:
+    def test_a_weak_etag_from_compression_is_accepted(self) -> None:
         client = self.client_at()
         path = client.post("/api/simulations", json=LONG).headers["Location"]
         got = client.get(path)
@@ -89,14 +89,14 @@ class DeployedTests(ServiceTestCase):
         changed = client.patch(path, json={"name": "New"}, headers={"If-Match": got.headers["ETag"]})
         self.assertEqual((changed.status_code, changed.json()["name"]), (200, "New"))
 
-    def test_nine_mebibytes_pass_and_eleven_are_refused_by_the_service(self) -> None:
+    def test_bodies_of_9_mebibytes_pass_and_of_11_are_refused(self) -> None:
         self.assertEqual(self.upload(size=9 * 2**20).status_code, 201)
         refused = self.upload(size=11 * 2**20)
         self.assertEqual(refused.status_code, 413)
         self.assertIn("10485760", refused.json()["detail"])
 
     def upload(self, size: int = 0) -> httpx.Response:
-        """Send 5,000 rows, three mebibytes, in a body of a size."""
+        """Send 5,000 rows (3 MiB), padded to a size."""
         body = json.dumps({"items": [LONG] * 5_000}, ensure_ascii=False).encode().ljust(size)
         headers = {"Content-Type": "application/json"}
         return self.client_at().post("/api/simulations/bulk", content=body, headers=headers)
@@ -127,6 +127,6 @@ class DeployedTests(ServiceTestCase):
         self.assertEqual(self.row_count() - before, statuses.count(201))
 
     def wait_for_rows(self, count: int) -> None:
-        """Wait until so many more are written."""
+        """Wait until so many more rows are written."""
         enough = self.row_count() + count
         wait_until(lambda: self.row_count() >= enough)

@@ -1,4 +1,4 @@
-"""The units of systemd, looked at by systemd's own programs; it need not run for that."""
+"""The systemd units, checked with systemd-analyze. systemd need not run."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from tests.deploy.front import DEPLOY
 UNITS = DEPLOY / "systemd"
 ANALYZE = shutil.which("systemd-analyze")
 OF_THE_SYSTEM = Path("/usr/lib/systemd/system")
-EXPOSURE = 15  # tenths, of the ten that a service without a sandbox has; half of it is the network's
+EXPOSURE = 15  # tenths; 100 is a service without a sandbox, and network access accounts for half of these
 
 
 @skipUnless(ANALYZE and OF_THE_SYSTEM.is_dir(), "systemd is not installed")
@@ -24,7 +24,7 @@ class UnitTests(SimpleTestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Make a machine of nothing but units and the programs that they start."""
+        """Create a root folder with the units and the programs that they start."""
         super().setUpClass()
         cls.root = Path(cls.enterClassContext(TemporaryDirectory()))
         shutil.copytree(OF_THE_SYSTEM, cls.root / OF_THE_SYSTEM.relative_to("/"), symlinks=True)
@@ -43,19 +43,19 @@ class UnitTests(SimpleTestCase):
             check=False,
         )
 
-    def test_systemd_reads_all_of_them(self) -> None:
+    def test_systemd_accepts_all_units(self) -> None:
         units = [path.name for path in UNITS.iterdir() if path.is_file()]
         self.assertIn("goatfish-web.socket", units)
         result = self.analyze("verify", *units)
         self.assertEqual((result.returncode, result.stdout + result.stderr), (0, ""))
 
-    def test_each_service_is_in_the_sandbox(self) -> None:
+    def test_each_service_is_sandboxed(self) -> None:
         for unit in UNITS.glob("*.service"):
             with self.subTest(unit.name):
                 result = self.analyze("security", "--offline=true", f"--threshold={EXPOSURE}", unit.name)
                 self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
-    def test_each_command_that_they_give_is_one(self) -> None:
+    def test_all_commands_exist(self) -> None:
         text = "".join(unit.read_text() for unit in UNITS.glob("*.service"))
         commands = re.findall(r"manage\.py (\w+)", text)
         self.assertIn("clearsessions", commands)

@@ -1,155 +1,81 @@
-"""A backup holds everything, and gives it back unchanged, to either kind of database."""
+"""`manage.py backup` and `manage.py restore`, on the kind of database that the tests run on."""
 
-from datetime import time, timedelta
-from decimal import Decimal
-from io import BytesIO, StringIO
-from threading import Thread
-from typing import Any, ClassVar, Self
-from uuid import UUID
+import os
+import re
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import quote
 
-import orjson
 from django.conf import settings
-from django.contrib.contenttypes.models import ContentType
-from django.db import connections, models, transaction
-from django.db.models import Value
-from django.test.utils import isolate_apps
+from django.core.management import call_command
+from django.db import connection, connections, transaction
+from psycopg.conninfo import conninfo_to_dict
 
 from accounts.models import User
-from ops.backups.snapshots import take
-from ops.backups.tables import BackupError, Table
+from ops.backups import new_file
+from ops.models import Backup
 from simulations.models import Simulation
 from tests.base import VALID
-from tests.databases import all_rows, comparable, raw_rows
-from tests.ops.backups import NAMES, TIME, BackupTestCase, fill, lines_of, rows_of
+from tests.databases import all_rows, database_name
+from tests.ops.backups import BackupTestCase
 
-LEFT_OUT = ("sessions.Session", "api.KeptUpload")
-
-
-def kept(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return {label: found for label, found in rows.items() if label not in LEFT_OUT}
+LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40_960, 40_960)); " + (
+    "from django.core.management import execute_from_command_line as run; run(['manage.py', *sys.argv[1:]])"
+)
 
 
-VALUES: list[dict[str, Any]] = [
-    {},
-    {"decimal": Decimal("1234567890123456789.0000000010"), "json": Value(None, models.JSONField())},
-    {
-        "double": float("inf"),
-        "duration": timedelta(days=-1, microseconds=1),
-        "json": {"a": [2**70, None]},
-    },
-    {"double": 0.1 + 0.2, "time": time(23, 59, 59, 999999), "uuid": UUID(int=2**127), "json": "null"},
-    {
-        "number": -(2**63),
-        "binary": b"",
-        "flag": False,
-        "address": "2001:db8::1",
-        "double": 5e-324,
-        "json": 1.5,
-    },
-    {
-        "number": 2**63 - 1,
-        "binary": b"\0\xff",
-        "flag": True,
-        "address": "10.0.0.1",
-        "double": -0.0,
-        "json": False,
-    },
-]
+class RestoreTests(BackupTestCase):
+    def test_restores_every_row_but_sessions(self) -> None:
+        before = all_rows("full")
+        self.assertRegex(self.command("backup", "full"), rf"^Backed up [\d,]+ bytes to {self.file}\.\n$")
+        self.assertEqual(self.command("restore", "empty"), f"Restored {self.file}.\n")
+        self.assertEqual(all_rows("empty"), {**before, "sessions.Session": []})
+        self.assertEqual(all_rows("full"), before)
 
+    def test_restores_indexes_constraints_and_sequences(self) -> None:
+        last = User.objects.using("full").create(username="carol").pk
+        self.command("backup", "full")
+        self.command("restore", "empty")
+        self.assertEqual(constraints("empty"), constraints("full"))
+        self.assertEqual(User.objects.using("empty").create(username="dora").pk, last + 1)
 
-class RoundTripTests(BackupTestCase):
-    def test_all_is_unchanged_by_way_of_a_file_and_another_database(self) -> None:
-        fill("one")
-        self.restore(self.backup("one"), "default")
-        self.assertEqual(kept(all_rows("default")), kept(all_rows("one")))
-        self.restore(self.backup("default"), "two")
-        self.assertEqual(kept(raw_rows("two")), kept(raw_rows("one")))
-        self.assertEqual(len(raw_rows("two")["simulations.Simulation"]), 2 * len(NAMES))
+    def test_the_file_is_for_its_owner_alone_and_alone_in_its_folder(self) -> None:
+        self.command("backup", "full")
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(list(self.file.parent.iterdir()), [self.file])
 
-    def test_sessions_and_unconfirmed_uploads_are_left_out(self) -> None:
-        fill("one")
-        content = self.backup("one")
-        self.assertNotIn("django_session", lines_of(content)[0]["tables"])
-        self.restore(content, "two")
-        for label in LEFT_OUT:
-            self.assertEqual((len(raw_rows("one")[label]) > 0, raw_rows("two")[label]), (True, []))
+    def test_the_file_holds_no_session_key(self) -> None:
+        secret = b"only-in-a-session"
+        with connections["full"].cursor() as cursor:
+            cursor.execute("UPDATE django_session SET session_data = %s", [secret.decode()])
+        self.command("backup", "full")
+        self.assertNotIn(secret, self.file.read_bytes())
 
-    def test_an_empty_database_goes_through_as_well(self) -> None:
-        self.restore(self.backup("one"), "default")
-        self.assertEqual(all_rows("default"), all_rows("one"))
+    def test_an_older_backup_is_migrated_after_its_restore(self) -> None:
+        with connections["full"].cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations WHERE app = 'simulations'")
+        self.command("backup", "full")
+        self.assertIn("older version: run manage.py migrate.", self.command("restore", "empty"))
 
-    def test_new_rows_get_numbers_after_those_restored(self) -> None:
-        fill("one")
-        self.restore(self.backup("one"), "default")
-        self.assertEqual(User.objects.create(username="carol").pk, 2**40 + 1)
-
-    def test_tables_have_their_indexes_and_constraints_again(self) -> None:
-        fill("one")
-        content = self.backup("one")
-        for alias in ("default", "two"):
-            before = constraints(alias)
-            self.restore(content, alias)
-            self.assertEqual(constraints(alias), before)
-
-    def test_content_types_are_looked_up_anew(self) -> None:
-        fill("one")
-        old = ContentType.objects.get_for_model(Simulation).pk
-        self.restore(self.backup("one"), "default")
-        self.assertNotEqual(ContentType.objects.get_for_model(Simulation).pk, old)
-        self.assertEqual(ContentType.objects.get_for_model(Simulation).model, "simulation")
-
-    @isolate_apps("simulations")
-    def test_every_kind_of_value_that_a_resource_may_have_is_unchanged(self) -> None:
-        class Thing(models.Model):
-            decimal = models.DecimalField(max_digits=30, decimal_places=10, null=True)
-            double = models.FloatField(null=True)
-            duration = models.DurationField(null=True)
-            json = models.JSONField(null=True)
-            time = models.TimeField(null=True)
-            uuid = models.UUIDField(null=True)
-            number = models.BigIntegerField(null=True)
-            binary = models.BinaryField(null=True)
-            flag = models.BooleanField(null=True)
-            address = models.GenericIPAddressField(null=True)
-            objects: ClassVar[models.Manager[Self]] = models.Manager()
-
-            class Meta:
-                app_label = "simulations"
-
-        for alias in ("default", "one"):
-            with self.subTest(alias), connections[alias].schema_editor() as editor:
-                editor.create_model(Thing)
-            self.addCleanup(drop, alias, Thing)
-            for row in VALUES:
-                Thing.objects.using(alias).create(**row)
-            things, nulls = Thing.objects.using(alias).order_by("pk"), {"json__isnull": True}
-            before, without = list(things.values_list()), list(things.filter(**nulls).values_list("pk"))
-            read = orjson.loads(orjson.dumps(list(Table(Thing).read(alias))))
-            things.delete()
-            with transaction.atomic(using=alias):
-                Table(Thing).write(alias, read)
-            after = list(things.values_list())
-            self.assertEqual(
-                [[*map(comparable, row)] for row in after], [[*map(comparable, row)] for row in before]
-            )
-            self.assertEqual(list(things.filter(**nulls).values_list("pk")), without)
-
-    @isolate_apps("simulations")
-    def test_a_field_that_no_backup_can_hold_is_refused_at_once(self) -> None:
-        class Odd(models.Field):  # type: ignore[type-arg]
-            def db_type(self, connection: Any) -> str:
-                return "text"
-
-        class Other(models.Model):
-            odd = Odd()
-
-            class Meta:
-                app_label = "simulations"
-
-        with self.assertRaisesMessage(
-            BackupError, "simulations_other.odd is of a kind that no backup can hold."
-        ):
-            Table(Other)
+    def test_a_backup_is_of_one_moment_while_others_write(self) -> None:
+        with ExitStack() as stack:
+            made = stack.enter_context(writers("full", 2))
+            while True:  # until something was written while a backup was taken
+                before = made()
+                self.command("backup", "full")
+                if made() > before:
+                    break
+                self.file.unlink()
+        self.command("restore", "empty")
+        users = set(User.objects.using("empty").values_list("pk", flat=True))
+        owners = set(Simulation.objects.using("empty").values_list("owner", flat=True))
+        self.assertEqual(owners, users)
+        self.assertLessEqual(before, len(users) - 2)
+        self.assertLess(len(users), User.objects.using("full").count())
 
 
 def constraints(alias: str) -> dict[str, Any]:
@@ -159,55 +85,152 @@ def constraints(alias: str) -> dict[str, Any]:
         return {name: introspection.get_constraints(cursor, name) for name in names}
 
 
-def drop(alias: str, model: type[models.Model]) -> None:
-    with connections[alias].schema_editor() as editor:
-        editor.delete_model(model)
+@contextmanager
+def writers(alias: str, number: int) -> Any:
+    """Let threads create users, each with a simulation in the same transaction; yields how many there are."""
+    stop, made, started = Event(), [0] * number, [Event() for _ in range(number)]
 
-
-class Meanwhile(BytesIO):
-    """A file during the writing of which somebody else makes a user with a simulation, each time."""
-
-    def __init__(self, alias: str) -> None:
-        super().__init__()
-        self.alias, self.made = alias, 0
-
-    def write(self, data: Any) -> int:
-        thread = Thread(target=self.make)
-        thread.start()
-        thread.join(30)
-        return super().write(data)
-
-    def make(self) -> None:
+    def write(thread: int) -> None:
         try:
-            with transaction.atomic(using=self.alias):
-                owner = User.objects.using(self.alias).create(username=f"user {self.made}")
-                Simulation.objects.using(self.alias).create(owner=owner, **VALID)
-            self.made += 1
+            while not stop.is_set():
+                with transaction.atomic(using=alias):
+                    owner = User.objects.using(alias).create(username=f"{thread}-{made[thread]}")
+                    Simulation._base_manager.using(alias).create(owner=owner, **VALID)
+                made[thread] += 1
+                started[thread].set()
         finally:
             connections.close_all()
 
+    threads = [Thread(target=write, args=(thread,)) for thread in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert all(event.wait(30) for event in started)
+        yield lambda: sum(made)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
-class SnapshotTests(BackupTestCase):
-    def test_a_backup_holds_whole_transactions_while_others_write(self) -> None:
-        alias = "one" if settings.ON_SQLITE else "default"
-        fill(alias)
-        content = Meanwhile(alias)
-        taken = take(content, alias, StringIO())
-        rows = rows_of(content.getvalue())
-        owners = {row["owner_id"] for row in rows["simulations_simulation"]}
-        self.assertEqual(owners, {row["id"] for row in rows["accounts_user"]})
-        self.assertGreater(content.made, 2)
-        # What was made before the first row was read is in it, and nothing of the rest.
-        self.assertLess(len(owners), User.objects.using(alias).count())
-        self.assertEqual(taken.rows, sum(map(len, rows.values())))
-        self.restore(content.getvalue(), "two")
 
-    def test_the_file_tells_what_it_holds(self) -> None:
-        fill("one")
-        header, *_ = lines_of(self.backup("one"))
-        self.assertEqual((header["format"], header["version"]), ("goatfish backup 1", settings.VERSION))
-        self.assertEqual(header["database"], "sqlite")
-        self.assertIn(["simulations", "0001_initial"], header["migrations"])
-        self.assertEqual(header["tables"]["simulations_simulation"]["rows"], 2 * len(NAMES))
-        row = rows_of(self.backup("one"))["accounts_apikey"][0]
-        self.assertEqual((row["digest"], row["expires_at"]), (bytes(range(32)).hex(), TIME.isoformat()))
+class RecordTests(BackupTestCase):
+    def test_a_backup_is_recorded_in_the_default_database(self) -> None:
+        self.command("backup", "full")
+        self.assertEqual(Backup.objects.get().size, self.file.stat().st_size)
+
+    def test_a_backup_that_cannot_be_recorded_is_kept(self) -> None:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Backup)
+        self.addCleanup(create_table)
+        err = StringIO()
+        call_command("backup", self.file, database="full", stderr=err, verbosity=0)
+        self.assertIn("Could not record this backup", err.getvalue())
+        self.assertEqual(err.getvalue().count("\n"), 1)
+        self.assertTrue(self.file.exists())
+
+
+def create_table() -> None:
+    with connection.schema_editor() as editor:
+        editor.create_model(Backup)
+
+
+class RefusalTests(BackupTestCase):
+    def test_backup_never_overwrites_a_file(self) -> None:
+        self.file.write_text("mine")
+        self.assert_refused("backup", "full", "already exists and is not overwritten")
+        self.assertEqual(self.file.read_text(), "mine")
+
+    def test_backup_never_overwrites_a_file_that_appears_meanwhile(self) -> None:
+        with self.assertRaises(FileExistsError), new_file(self.file):
+            self.file.write_text("mine")
+        self.assertEqual(self.file.read_text(), "mine")
+        self.assertEqual(list(self.file.parent.iterdir()), [self.file])
+
+    def test_backup_refuses_a_database_without_tables(self) -> None:
+        self.assert_refused("backup", "empty", "The database is empty")
+
+    def test_restore_refuses_a_database_with_tables(self) -> None:
+        self.command("backup", "full")
+        Backup.objects.all().delete()
+        before = all_rows("full")
+        self.assert_refused("restore", "full", "The database has tables. Restore into a new one")
+        self.assertEqual(all_rows("full"), before)
+
+    def test_a_missing_file_or_folder_is_named(self) -> None:
+        self.assert_refused("restore", "empty", str(self.file))
+        existing, self.file = self.file, self.file.parent / "missing" / "file"
+        with self.assertRaisesMessage(Exception, "No such file or directory"):
+            self.command("backup", "full")
+        self.file = existing
+
+    def test_restore_refuses_files_of_another_kind(self) -> None:
+        name = "SQLite" if self.on_sqlite else "PostgreSQL"
+        other = b"PGDMP\1\x0e\0" if self.on_sqlite else b"SQLite format 3\0"
+        for content in (b"", b"PK\3\4", b"CREATE TABLE x;", other + bytes(5_000)):
+            with self.subTest(content[:20]):
+                self.file.write_bytes(content)
+                self.assert_refused("restore", "empty", f"is not a backup of a {name} database.")
+
+    def test_restore_refuses_a_file_that_was_cut_short(self) -> None:
+        self.command("backup", "full")
+        Backup.objects.all().delete()
+        content = self.file.read_bytes()
+        size = len(content)
+        for length in (17, 100, size // 4, size // 2, size - 100, size - 1):
+            with self.subTest(f"{length} of {size} bytes"):
+                self.file.write_bytes(content[:length])
+                self.assert_refused(
+                    "restore", "empty", "The backup is damaged" if self.on_sqlite else "pg_restore: "
+                )
+
+    def test_restore_refuses_damaged_data(self) -> None:
+        self.command("backup", "full")
+        Backup.objects.all().delete()
+        content = bytearray(self.file.read_bytes())
+        if self.on_sqlite:
+            content[2 * 4096 : 3 * 4096] = bytes(4096)  # one of its pages
+        else:
+            last = [match.start() for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content)][-1]
+            content[last + 8] ^= 1  # of what zlib compressed
+        self.file.write_bytes(content)
+        self.assert_refused("restore", "empty", "damaged" if self.on_sqlite else "could not uncompress data")
+
+    def test_a_full_disk_leaves_nothing_and_is_told_in_one_line(self) -> None:
+        url = f"sqlite:///{quote(str(self.folder / 'full.sqlite3'))}"
+        if not self.on_sqlite:
+            options = {**conninfo_to_dict(settings.DATABASE_URL), "dbname": database_name("full")}
+            host, port, user = (quote(str(options.get(key) or "")) for key in ("host", "port", "user"))
+            url = f"postgres://{user}@{host}:{port}/{options['dbname']}"
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED, "backup", self.file],
+            cwd=settings.BASE_DIR,
+            env={
+                **os.environ,
+                "DATABASE_URL": url,
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "SECRET_KEY": "x",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
+        self.assertEqual(list(self.file.parent.iterdir()), [])
+
+
+if settings.ON_SQLITE:  # tests/postgresql/test_dumps.py has PostgreSQL's
+
+    class FileTests(BackupTestCase):
+        def test_a_backup_of_a_damaged_database_is_not_kept(self) -> None:
+            with connections["full"].cursor() as cursor:
+                cursor.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'simulations_simulation'")
+                page = cursor.fetchone()[0]
+            connections["full"].close()
+            with (self.folder / "full.sqlite3").open("r+b") as file:
+                file.seek((page - 1) * 4096)
+                file.write(bytes(4096))
+            self.assert_refused("backup", "full", "The backup is damaged: ")
+
+        def test_a_backup_needs_no_other_file(self) -> None:
+            self.command("backup", "full")
+            self.assertEqual(self.file.read_bytes()[18:20], b"\1\1")  # not in WAL mode

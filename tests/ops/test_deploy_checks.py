@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` says of an installation."""
+"""The deployment checks of `manage.py check --deploy`."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
-from ops.checks import clocks_agree, file_system_of, is_local, password_is_secret
-from ops.models import TakenBackup
+from ops.checks import check_clock, check_mount, check_password, file_system_of
+from ops.models import Backup
 
 MOUNTS = r"""
 /dev/sda1 / ext4 rw,relatime 0 0
@@ -43,7 +43,7 @@ class SettingsCheckTests(SimpleTestCase):
         self.assertTrue(all(message.hint for message in ours))
         return ids(messages)
 
-    def test_tells_of_proxies_that_are_anybody(self) -> None:
+    def test_warns_about_proxies_that_are_too_broad(self) -> None:
         for name in ("0.0.0.0/0", "::/0", "0.0.0.0/1", "2000::/3"):
             self.assertIn("ops.W001", self.found(TRUSTED_PROXIES=[ip_network(name)]), name)
         few = [
@@ -52,7 +52,7 @@ class SettingsCheckTests(SimpleTestCase):
         for proxies in ([], few):
             self.assertNotIn("ops.W001", self.found(TRUSTED_PROXIES=proxies))
 
-    def test_tells_of_names_that_are_anybodys_or_nobodys(self) -> None:
+    def test_warns_about_hosts_that_are_too_broad_or_local(self) -> None:
         for names in (["*"], ["example.org", "*"], ["localhost", "[::1]"], []):
             found = self.found(ALLOWED_HOSTS=names, SECURE_SSL_REDIRECT=True)
             self.assertIn("ops.W008", found, names)
@@ -61,7 +61,7 @@ class SettingsCheckTests(SimpleTestCase):
         )
         self.assertNotIn("ops.W008", self.found(ALLOWED_HOSTS=["localhost"], SECURE_SSL_REDIRECT=False))
 
-    def test_tells_of_a_token_that_is_guessed_or_shared(self) -> None:
+    def test_warns_about_a_metrics_token_that_is_weak_or_shared(self) -> None:
         secret = "3Yk9-secret-of-this-test-alone-pQ7z"
         for token in ("short", "ab" * 20, secret):
             self.assertIn("ops.W002", self.found(SECRET_KEY=secret, METRICS_TOKEN=token), token)
@@ -69,26 +69,26 @@ class SettingsCheckTests(SimpleTestCase):
             self.assertNotIn("ops.W002", self.found(SECRET_KEY=secret, METRICS_TOKEN=token), token)
 
     @override_settings(SECRET_KEY="the secret key")
-    def test_tells_of_a_database_password_that_is_no_secret(self) -> None:
+    def test_warns_about_a_database_password_that_is_easy_to_guess(self) -> None:
         entry = {"USER": "ada", "NAME": "goatfish", "PASSWORD": ""}
         for password in ("ada", "goatfish", "the secret key"):
-            self.assertEqual(ids(password_is_secret({**entry, "PASSWORD": password})), {"ops.W003"})
+            self.assertEqual(ids(check_password({**entry, "PASSWORD": password})), {"ops.W003"})
         for good in (entry, {**entry, "PASSWORD": "another"}, {"USER": "", "NAME": "", "PASSWORD": ""}):
-            self.assertEqual(password_is_secret(good), [])
+            self.assertEqual(check_password(good), [])
 
-    def test_tells_of_sqlite_on_a_network(self) -> None:
+    def test_warns_about_sqlite_on_a_network_file_system(self) -> None:
         for file in ("/srv/our data/x.sqlite3", "/mnt/x", "/win/a/b", "/vm/x"):
-            self.assertEqual(ids(is_local(Path(file), MOUNTS)), {"ops.W004"}, file)
+            self.assertEqual(ids(check_mount(Path(file), MOUNTS)), {"ops.W004"}, file)
         for file in ("/x", "/srv/x", "/srv/our data/local/x", "/winter/x", "/run/user/1000/doc/x"):
-            self.assertEqual(is_local(Path(file), MOUNTS), [], file)
-        self.assertEqual(is_local(Path("/x"), ""), [])
+            self.assertEqual(check_mount(Path(file), MOUNTS), [], file)
+        self.assertEqual(check_mount(Path("/x"), ""), [])
         self.assertEqual(file_system_of(Path("/proc/self"), Path("/proc/self/mounts").read_text()), "proc")
 
-    def test_djangos_own_tell_of_debug_and_of_a_weak_key(self) -> None:
+    def test_django_warns_about_debug_and_a_weak_secret_key(self) -> None:
         bad = self.found(DEBUG=True, SECRET_KEY="django-insecure-" + "a" * 50)
         self.assertLessEqual({"security.W018", "security.W009"}, bad)
 
-    def test_asks_no_database_unless_told_to(self) -> None:
+    def test_queries_no_database_by_default(self) -> None:
         found = self.found()  # a SimpleTestCase fails at any query
         self.assertFalse(found & {"ops.W005", "ops.W006", "ops.E001"})
 
@@ -100,22 +100,22 @@ class DatabaseCheckTests(TestCase):
     def test_tells_when_there_is_no_young_backup(self) -> None:
         self.assertIn("ops.W006", self.found())
         for days, told in ((8, True), (6, False), (9, False)):  # the youngest counts
-            TakenBackup.objects.create(taken_at=timezone.now() - timedelta(days=days), rows=1)
+            Backup.objects.create(taken_at=timezone.now() - timedelta(days=days), size=1)
             self.assertEqual("ops.W006" in self.found(), told)
 
-    def test_tells_when_migrations_are_missing(self) -> None:
+    def test_missing_migrations_are_an_error(self) -> None:
         self.assertNotIn("ops.E001", self.found())
         MigrationRecorder(connection).record_unapplied("simulations", "0001_initial")
         self.assertIn("ops.E001", self.found())
 
-    def test_tells_when_the_clocks_differ(self) -> None:
-        self.assertEqual(clocks_agree("default"), [])
+    def test_warns_about_clocks_that_differ(self) -> None:
+        self.assertEqual(check_clock("default"), [])
         for seconds in (-3, 3):
-            found = clocks_agree("default", lambda: timezone.now() + timedelta(seconds=seconds))  # noqa: B023
+            found = check_clock("default", lambda: timezone.now() + timedelta(seconds=seconds))  # noqa: B023
             self.assertEqual(ids(found), set() if settings.ON_SQLITE else {"ops.W007"})
         self.assertNotIn("ops.W007", self.found())
 
-    def test_tells_in_one_warning_when_the_database_does_not_answer(self) -> None:
+    def test_an_unreachable_database_is_one_warning(self) -> None:
         for database, told in (("default", True), ("", False)):
             url = "postgres://goatfish@127.0.0.1:1/goatfish"
             command = [sys.executable, "manage.py", "check", "--deploy"]

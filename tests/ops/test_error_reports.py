@@ -1,4 +1,4 @@
-"""What a report of a crash holds, as it arrives; the DSN's host is a server of the test's own."""
+"""Error reports, as a server of the test receives them."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ from ops.error_reports import without_secrets
 from tests.config.test_environment import gunicorn, manage, start
 from tests.faults.service import VALID, WITHIN, ServiceTestCase
 
-# What no simulation has, written past all checks: to read it is a crash.
+# An invalid value that bypasses all checks, so that reading it fails.
 NO_DATE = "2026-99-99" if settings.ON_SQLITE else "infinity"
 CORRUPT = f"""
 from django.db import connection
@@ -26,7 +26,7 @@ connection.cursor().execute("UPDATE simulations_simulation SET end_date = '{NO_D
 
 
 class Host(BaseHTTPRequestHandler):
-    """Takes reports, as Sentry does."""
+    """Receives reports, as Sentry does."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -39,7 +39,7 @@ class Host(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class ErrorReportTests(ServiceTestCase):
@@ -56,7 +56,7 @@ class ErrorReportTests(ServiceTestCase):
         cls.variables = {**ServiceTestCase.variables, "SENTRY_DSN": dsn}
         super().setUpClass()
 
-    def test_a_crash_arrives_with_its_request_id_and_without_what_the_request_brought(self) -> None:
+    def test_a_report_has_the_request_id_and_no_data_of_the_request(self) -> None:
         client = self.launch().client
         path = client.post("/api/simulations", json=VALID).headers["Location"]
         self.manage("shell", "-c", CORRUPT)
@@ -77,7 +77,7 @@ class ErrorReportTests(ServiceTestCase):
                     self.assertNotIn(secret, arrived.decode())
 
     def event(self, envelope: bytes) -> dict[str, Any]:
-        """Return the event of an envelope: lines of JSON, each item's header before it."""
+        """Return the event of an envelope, in which each item follows its header, in lines of JSON."""
         lines = [json.loads(line) for line in envelope.splitlines()]
         at = next(n for n, line in enumerate(lines) if line.get("type") == "event" and "length" in line)
         event: dict[str, Any] = lines[at + 1]
@@ -85,7 +85,7 @@ class ErrorReportTests(ServiceTestCase):
 
 
 class ErrorReportStartTests(SimpleTestCase):
-    def test_a_key_is_in_no_part_of_a_report(self) -> None:
+    def test_no_part_of_a_report_has_a_key(self) -> None:
         key = new_key()
         event: Any = {
             "request": {"method": "GET", "url": f"http://127.0.0.1/{key}", "headers": {"X-Api-Key": key}},
@@ -95,25 +95,25 @@ class ErrorReportStartTests(SimpleTestCase):
         self.assertNotIn(key, json.dumps(sent))
         self.assertEqual(sent["exception"]["values"][0]["value"], "gf_… is none")
 
-    def test_without_a_dsn_the_package_is_not_even_imported(self) -> None:
+    def test_the_package_is_not_imported_without_a_dsn(self) -> None:
         program = "import sys; from config import settings; print('sentry_sdk' in sys.modules)"
         self.assertEqual(start([sys.executable, "-c", program]).stdout.strip(), "False")
 
-    def test_a_dsn_without_the_package_is_refused_in_one_line(self) -> None:
+    def test_a_dsn_without_the_package_stops_the_start_with_one_line(self) -> None:
         folder = self.enterContext(TemporaryDirectory())
         with open(f"{folder}/sentry_sdk.py", "w") as module:
             module.write("raise ImportError")
         for command in (manage, gunicorn):
             result = command(SENTRY_DSN="https://public@example.org/1", PYTHONPATH=folder)
             self.assertNotEqual(result.returncode, 0)
-            self.assertIn("SENTRY_DSN is set, and the package sentry-sdk is not there", result.stderr)
+            self.assertIn("SENTRY_DSN is set, but the package sentry-sdk is missing", result.stderr)
             self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
 
-    def test_a_dsn_that_cannot_be_read_is_refused_and_not_repeated(self) -> None:
+    def test_an_invalid_dsn_is_not_repeated(self) -> None:
         for dsn in ("secret", "https://example.org/1", "https://secret@example.org/x", "https://secret@[h/1"):
             with self.subTest(dsn):
                 result = manage(SENTRY_DSN=dsn)
                 self.assertNotEqual(result.returncode, 0)
                 self.assertEqual(
-                    result.stderr.strip(), "SENTRY_DSN cannot be read; it takes https://KEY@HOST/PROJECT."
+                    result.stderr.strip(), "SENTRY_DSN is invalid; it must be https://KEY@HOST/PROJECT."
                 )

@@ -1,4 +1,4 @@
-"""What a probe sees."""
+"""The probes `/healthz` and `/readyz`."""
 
 from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -10,7 +10,7 @@ def broken(*args: object) -> None:
 
 
 class HealthTests(TestCase):
-    def test_answers_whatever_the_host(self) -> None:
+    def test_ignores_the_host_header(self) -> None:
         for path in ("/healthz", "/readyz"):
             response = Client(headers={"Host": "10.0.0.7"}).get(path)
             self.assertEqual((response.status_code, response.content), (200, b"ok"))
@@ -22,7 +22,7 @@ class HealthTests(TestCase):
     def test_is_not_ready_without_a_database(self) -> None:
         with connection.execute_wrapper(broken):
             response = Client().get("/readyz")
-        self.assertEqual((response.status_code, response.content), (503, b"the database does not answer"))
+        self.assertEqual((response.status_code, response.content), (503, b"the database does not respond"))
 
     def test_is_not_ready_until_migrations_are_complete(self) -> None:
         client = Client()
@@ -33,5 +33,5 @@ class HealthTests(TestCase):
         MigrationRecorder(connection).record_applied("simulations", "0001_initial")
         self.assertEqual(client.get("/readyz").status_code, 200)
 
-    def test_takes_no_other_method(self) -> None:
+    def test_allows_only_get_and_head(self) -> None:
         self.assertEqual(Client().post("/healthz").status_code, 405)

@@ -1,4 +1,4 @@
-"""The log as programs read it."""
+"""The log in JSON."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from ops.request_ids import current_request_id
 
 class JSONLogTests(SimpleTestCase):
     def line(self, message: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Return what one record becomes, which has to be one line."""
+        """Format a record and parse it, after checking that it is one line."""
         record = logging.getLogger("a.b").makeRecord(
             "a.b", logging.ERROR, "", 0, message, arguments, **options
         )
@@ -31,7 +31,7 @@ class JSONLogTests(SimpleTestCase):
             line, {"level": "ERROR", "logger": "a.b", "request_id": "-", "message": 'a "text"\nof 2'}
         )
 
-    def test_an_exception_stands_in_it_whole(self) -> None:
+    def test_an_exception_is_logged_with_its_traceback(self) -> None:
         try:
             raise ValueError("why")
         except ValueError:
@@ -39,10 +39,10 @@ class JSONLogTests(SimpleTestCase):
         self.assertTrue(line["exception"].startswith("Traceback "), line)
         self.assertTrue(line["exception"].endswith("ValueError: why"), line)
 
-    def test_what_is_not_unicode_is_logged_all_the_same(self) -> None:
+    def test_lone_surrogates_are_escaped(self) -> None:
         self.assertEqual(self.line("a \ud800 b", exc_info=None)["message"], "a \\ud800 b")
 
-    def test_a_line_names_its_request(self) -> None:
+    def test_a_line_has_the_request_id(self) -> None:
         self.addCleanup(dictConfig, settings.LOGGING)
         dictConfig(logging_as("json"))
         (console,) = (h for h in logging.getLogger().handlers if isinstance(h.formatter, JSONFormatter))

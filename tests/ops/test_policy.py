@@ -1,4 +1,4 @@
-"""Every page has the policy that lets nothing inline run, and errors are pages in the look of the others."""
+"""Every page has the content security policy, and errors are styled pages."""
 
 import re
 from typing import Any
@@ -43,7 +43,7 @@ class PolicyTests(ApiTestCase):
                 response = self.client.get(path)
                 self.assertEqual((response.status_code, policy(response)), (status, POLICY))
 
-    def test_no_cache_keeps_a_page_of_somebodys(self) -> None:
+    def test_private_pages_are_not_cached(self) -> None:
         self.client.force_login(self.carol)
         for path in ("/", "/simulations/", "/keys/", "/accounts/password/"):
             with self.subTest(path):
@@ -56,7 +56,7 @@ class PolicyTests(ApiTestCase):
             with self.subTest(path):
                 self.assertEqual(policy(self.client.get(path)), POLICY)
 
-    def test_no_page_holds_what_the_policy_refuses(self) -> None:
+    def test_no_page_has_inline_scripts_or_styles(self) -> None:
         self.client.force_login(self.carol)
         for path in ("/", "/problems", "/api/docs", "/admin/", "/nowhere"):
             with self.subTest(path):
@@ -65,11 +65,11 @@ class PolicyTests(ApiTestCase):
                 for attributes in re.findall(r"<script\b([^>]*)>", page):
                     self.assertRegex(attributes, r'\bsrc="/|type="application/json"')
 
-    def test_answers_of_the_api_are_no_pages(self) -> None:
+    def test_api_responses_have_no_policy(self) -> None:
         self.assertNotIn("Content-Security-Policy", self.call("GET", "/api/me"))
 
     @override_settings(DEBUG=True)
-    def test_the_debug_pages_of_django_keep_their_styles(self) -> None:
+    def test_debug_pages_have_no_policy(self) -> None:
         self.assertNotIn("Content-Security-Policy", self.client.get("/nowhere"))
         self.assertEqual(policy(self.client.get("/")), POLICY)
 
@@ -80,19 +80,19 @@ class ErrorPageTests(ApiTestCase):
         self.assertContains(response, 'rel="stylesheet" href="/static/goatfish.', status_code=status)
         self.assertEqual(policy(response), POLICY)
 
-    def test_an_unknown_address_is_a_page(self) -> None:
-        self.assertPage(self.client.get("/nowhere"), 404, "Not found")
+    def test_an_unknown_path_is_a_page(self) -> None:
+        self.assertPage(self.client.get("/nowhere"), 404, "Page not found")
 
-    def test_a_host_that_is_not_served_is_a_page(self) -> None:
+    def test_an_unknown_host_is_a_page(self) -> None:
         self.assertPage(self.client.get("/", headers={"Host": "example.org"}), 400, "Bad request")
 
-    def test_a_form_without_its_token_is_a_page(self) -> None:
+    def test_a_missing_csrf_token_is_a_page(self) -> None:
         client = Client(enforce_csrf_checks=True)
-        self.assertPage(client.post("/admin/login/"), 403, "Form not accepted")
+        self.assertPage(client.post("/admin/login/"), 403, "Form expired")
 
-    def test_what_is_not_allowed_is_a_page(self) -> None:
+    def test_a_denied_permission_is_a_page(self) -> None:
         self.client.force_login(User.objects.create(username="dave", is_staff=True))
-        self.assertPage(self.client.get("/admin/accounts/user/"), 403, "Not allowed")
+        self.assertPage(self.client.get("/admin/accounts/user/"), 403, "Access denied")
 
     @override_settings(ROOT_URLCONF="tests.ops.test_policy")
     def test_a_crash_is_a_page_that_needs_no_database(self) -> None:
@@ -101,4 +101,4 @@ class ErrorPageTests(ApiTestCase):
         with self.assertNumQueries(0), self.assertLogs("django.request", "ERROR"):
             response = self.client.get("/crash")
         self.assertPage(response, 500, "Something went wrong")
-        self.assertNotContains(response, "Sign in", status_code=500)  # it cannot know who is there
+        self.assertNotContains(response, "Sign in", status_code=500)  # it does not know the user

@@ -19,28 +19,28 @@ class ProxyTests(SimpleTestCase):
         with self.subTest(peer=peer, forwarded=forwarded):
             self.assertEqual(request.META["REMOTE_ADDR"], client)
 
-    def test_the_client_is_who_the_proxies_heard(self) -> None:
+    def test_the_client_is_the_last_untrusted_address(self) -> None:
         self.assertClient("192.0.2.1", "127.0.0.1", "192.0.2.1")
         self.assertClient("192.0.2.1", "127.0.0.1", "192.0.2.1, 10.9.9.9,10.1.1.1")
         self.assertClient("3fff::1", "2001:db8::2", "3fff:0::0001")
         self.assertClient("192.0.2.1", "", "192.0.2.1")  # through a Unix socket
 
-    def test_what_a_client_writes_itself_is_not_believed(self) -> None:
+    def test_addresses_from_the_client_are_ignored(self) -> None:
         self.assertClient("192.0.2.7", "192.0.2.7", "198.51.100.1")
         self.assertClient("192.0.2.7", "127.0.0.1", "198.51.100.1, 192.0.2.7")
         self.assertClient("192.0.2.7", "127.0.0.1", "10.0.0.1, 192.0.2.7, 10.1.1.1")
 
-    def test_ports_and_mapped_addresses_are_those_of_the_same_client(self) -> None:
+    def test_ports_and_mapped_addresses_are_normalized(self) -> None:
         self.assertClient("192.0.2.1", "127.0.0.1", "192.0.2.1:4711")
         self.assertClient("3fff::1", "127.0.0.1", "[3fff::1]:4711")
         self.assertClient("3fff::1", "127.0.0.1", "[3fff::1]")
         self.assertClient("192.0.2.1", "127.0.0.1", "::ffff:192.0.2.1")
-        self.assertClient("192.0.2.1", "::ffff:127.0.0.1", "192.0.2.1")  # on a socket of both kinds
+        self.assertClient("192.0.2.1", "::ffff:127.0.0.1", "192.0.2.1")  # on a socket for both IP versions
         self.assertClient("192.0.2.7", "::ffff:192.0.2.7", None)
 
-    def test_what_is_no_address_leaves_the_nearest_that_is(self) -> None:
-        for nonsense in ("", "unknown", "192.0.2.1.7", "_hidden", "192.0.2.1, ", "gf_secret\x00"):
-            self.assertClient("127.0.0.1", "127.0.0.1", nonsense)
+    def test_invalid_addresses_end_the_search(self) -> None:
+        for invalid in ("", "unknown", "192.0.2.1.7", "_hidden", "192.0.2.1, ", "gf_secret\x00"):
+            self.assertClient("127.0.0.1", "127.0.0.1", invalid)
         self.assertClient("10.1.1.1", "127.0.0.1", "unknown, 10.1.1.1")
 
     def test_without_the_header_nothing_changes(self) -> None:
@@ -48,5 +48,5 @@ class ProxyTests(SimpleTestCase):
         self.assertClient("", "", None)
 
     @override_settings(TRUSTED_PROXIES=[])
-    def test_nobody_is_trusted_where_none_is_named(self) -> None:
+    def test_no_proxy_is_trusted_if_none_is_configured(self) -> None:
         self.assertClient("127.0.0.1", "127.0.0.1", "192.0.2.1")

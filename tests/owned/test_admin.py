@@ -33,7 +33,7 @@ class OwnedAdminTests(AdminTestCase):
         )
         response = self.client.get(LIST)
         self.assertEqual(response.context["cl"].result_count, CappedPaginator.CAP)
-        self.assertContains(response, "search or filter to see the others")
+        self.assertContains(response, "Search or filter to find others")
         self.assertEqual(self.client.get(f"{LIST}?p=100").status_code, 200)
         self.assertRedirects(self.client.get(f"{LIST}?p=101"), f"{LIST}?e=1")
         searched = self.client.get(f"{LIST}?q=monsoon").context["cl"]
@@ -43,7 +43,7 @@ class OwnedAdminTests(AdminTestCase):
         self.created("2026-01-01", "2026-01-02")
         response = self.client.get(LIST)
         self.assertEqual(response.context["cl"].result_count, 2)
-        self.assertNotContains(response, "search or filter to see the others")
+        self.assertNotContains(response, "Search or filter to find others")
 
     def test_every_count_is_limited(self) -> None:
         self.created("2024-01-01", "2026-01-02")

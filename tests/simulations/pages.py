@@ -1,4 +1,4 @@
-"""What the tests of the pages share: alice is signed in, in a browser that shows its forms to nobody else."""
+"""The base class of the page tests, with alice signed in."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class PageTestCase(ApiTestCase):
         self.client.force_login(self.alice)
 
     def page(self, path: str, status: int = 200) -> str:
-        """Return a page, which is HTML of less than 100 KB whatever it shows."""
+        """Request a page, and check that it is HTML of less than 100 KB."""
         return self.text(self.client.get(path), status)
 
     def post(self, path: str, data: dict[str, Any], status: int = 200) -> str:
@@ -27,7 +27,7 @@ class PageTestCase(ApiTestCase):
         return text
 
     def assert_error_at(self, page: str, field: str, message: str) -> None:
-        """Check that a field has a message, that assistive technology hears it, and that no other has one."""
+        """Check that only this field has an error, and that it is marked for assistive technology."""
         self.assertInHTML(f'<ul class="errorlist" id="id_{field}_error"><li>{message}</li></ul>', page)
         self.assertRegex(page, rf'name="{field}"[^>]*aria-invalid="true"')
         self.assertEqual(page.count("errorlist"), 1)

@@ -1,4 +1,4 @@
-"""The admin of simulations."""
+"""Admin for simulations."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ LIST = "/admin/simulations/simulation/"
 
 class SimulationAdminTests(AdminTestCase):
     def form(self, **fields: Any) -> dict[str, Any]:
-        """Return what the form of an untouched row sends."""
+        """Return the form data of an unchanged row."""
         return {**VALID, "owner": self.alice.pk, "opened_version": 1, **fields}
 
     def found(self, query: str) -> list[str]:
@@ -28,14 +28,14 @@ class SimulationAdminTests(AdminTestCase):
             with self.subTest(path):
                 self.assertEqual(self.client.get(LIST + path).status_code, 200)
 
-    def test_staff_without_permission_are_refused(self) -> None:
+    def test_staff_without_permission_get_403(self) -> None:
         row = self.simulation()
         self.become_staff_who_may()
         for path in ("", "add/", f"{row.pk}/change/", f"{row.pk}/delete/"):
             with self.subTest(path):
                 self.assertEqual(self.client.get(LIST + path).status_code, 403)
 
-    def test_staff_who_may_only_look_cannot_write(self) -> None:
+    def test_staff_with_view_permission_cannot_write(self) -> None:
         row = self.simulation()
         self.become_staff_who_may("view_simulation")
         self.assertEqual(self.client.get(f"{LIST}{row.pk}/change/").status_code, 200)
@@ -44,19 +44,19 @@ class SimulationAdminTests(AdminTestCase):
         self.assertEqual(self.client.post(f"{LIST}add/", self.form()).status_code, 403)
         self.assertEqual(Simulation.objects.get().name, row.name)
 
-    def test_the_latest_is_listed_first(self) -> None:
+    def test_the_list_shows_the_newest_first(self) -> None:
         for name in ("first", "second", "third"):
             self.simulation(name=name)
         self.assertEqual(self.found(""), ["third", "second", "first"])
 
-    def test_a_simulation_made_here_is_its_owners(self) -> None:
+    def test_a_created_simulation_belongs_to_the_selected_owner(self) -> None:
         self.assertRedirects(self.client.post(f"{LIST}add/", self.form()), LIST)
         row = Simulation.objects.get()
         self.assertEqual((row.owner, row.name, row.version), (self.alice, VALID["name"], 1))
         self.assertEqual(self.call("GET", f"/api/simulations/{row.pk}").status_code, 200)
         self.assertEqual(self.call("GET", f"/api/simulations/{row.pk}", key=self.bobs_key).status_code, 404)
 
-    def test_dates_out_of_order_are_an_error_of_the_end_date(self) -> None:
+    def test_an_end_date_before_the_start_date_is_an_error_of_end_date(self) -> None:
         row = self.simulation()
         bad = self.form(end_date="2026-05-31")
         for path in (f"{LIST}add/", f"{LIST}{row.pk}/change/"):
@@ -76,7 +76,7 @@ class SimulationAdminTests(AdminTestCase):
 
     def test_a_row_is_locked_before_it_is_changed(self) -> None:
         if connection.vendor == "sqlite":
-            return  # it has one writer at a time, and no lock on a row
+            return  # SQLite has one writer at a time and no row locks
         row = self.simulation()
         with CaptureQueriesContext(connection) as queries:
             self.client.post(f"{LIST}{row.pk}/change/", self.form(name="Dry season"))
@@ -87,7 +87,7 @@ class SimulationAdminTests(AdminTestCase):
         ]
         self.assertLess(locks[0], writes[0])
 
-    def test_what_the_server_sets_cannot_be_changed(self) -> None:
+    def test_server_set_fields_cannot_be_changed(self) -> None:
         row = self.simulation()
         forged = {
             "id": "2" * 20,
@@ -104,7 +104,7 @@ class SimulationAdminTests(AdminTestCase):
             self.assertNotIn(field, response.context["adminform"].form.fields)
             self.assertContains(response, f"field-{field}")
 
-    def test_search_finds_a_part_of_a_name_an_id_and_an_owner(self) -> None:
+    def test_search_matches_part_of_a_name_an_id_and_an_owner(self) -> None:
         row, other = self.simulation(name="Monsoon one"), self.simulation(self.bob, name="Dry two")
         self.assertEqual(self.found("q=MONSOON"), ["Monsoon one"])
         self.assertEqual(self.found(f"q={other.pk}"), ["Dry two"])
@@ -112,7 +112,7 @@ class SimulationAdminTests(AdminTestCase):
         self.assertEqual(self.found("q=bob"), ["Dry two"])
         self.assertEqual(self.found("q=bo"), [])
 
-    def test_filters_keep_dates(self) -> None:
+    def test_the_list_can_be_filtered_by_date(self) -> None:
         self.simulation(name="May", start_date="2026-05-01", end_date="2026-05-31")
         self.simulation(name="July", start_date="2026-07-01", end_date="2026-07-31")
         response = self.client.get(LIST)
@@ -121,7 +121,7 @@ class SimulationAdminTests(AdminTestCase):
         self.assertEqual(self.found("start_date__gte=2026-06-01&start_date__lt=2026-08-01"), ["July"])
         self.assertEqual(self.found("end_date__gte=2026-05-01&end_date__lt=2026-06-01"), ["May"])
 
-    def test_the_owner_is_looked_up_and_not_chosen_from_all_users(self) -> None:
+    def test_the_owner_field_uses_autocomplete(self) -> None:
         row = self.simulation()
         response = self.client.get(f"{LIST}{row.pk}/change/")
         self.assertContains(response, ">alice</option>")
@@ -129,7 +129,7 @@ class SimulationAdminTests(AdminTestCase):
         address = "/admin/autocomplete/?app_label=simulations&model_name=simulation&field_name=owner&term=bo"
         self.assertEqual([user["text"] for user in self.client.get(address).json()["results"]], ["bob"])
 
-    def test_a_deleted_simulation_is_gone_from_the_api(self) -> None:
+    def test_deleting_removes_the_simulation_from_the_api(self) -> None:
         row = self.simulation()
         self.assertRedirects(self.client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}), LIST)
         self.assertEqual(self.call("GET", f"/api/simulations/{row.pk}").status_code, 404)

@@ -27,18 +27,18 @@ class BulkTests(ApiTestCase):
         self.assertEqual([(error["pointer"], error["code"]) for error in problem["errors"]], list(expected))
         self.assertFalse(Simulation.objects.exists())
 
-    def test_bulk_makes_all_rows_in_their_order(self) -> None:
+    def test_bulk_creates_all_rows_in_order(self) -> None:
         items = [{**VALID, "name": f"n{number}"} for number in range(5)]
         response = self.bulk({"items": items})
         self.assertEqual(response.status_code, 201)
-        answer = response.json()
-        self.assertEqual(answer["created"], 5)
+        data = response.json()
+        self.assertEqual(data["created"], 5)
         named = dict(Simulation.objects.filter(owner=self.alice).values_list("id", "name"))
-        self.assertEqual([named[id] for id in answer["ids"]], ["n0", "n1", "n2", "n3", "n4"])
-        one = self.call("GET", f"/api/simulations/{answer['ids'][0]}")
+        self.assertEqual([named[id] for id in data["ids"]], ["n0", "n1", "n2", "n3", "n4"])
+        one = self.call("GET", f"/api/simulations/{data['ids'][0]}")
         self.assertEqual((one["ETag"], one.json()["created_at"]), ('"1"', one.json()["updated_at"]))
 
-    def test_bulk_reads_csv_in_any_order_of_columns(self) -> None:
+    def test_bulk_accepts_csv_columns_in_any_order(self) -> None:
         rows = (
             "\ufeffend_date,name,start_date",
             '2026-01-02,"a, ""b""\nc",2026-01-01',
@@ -51,12 +51,12 @@ class BulkTests(ApiTestCase):
             self.stored(), [('a, "b"\nc', "2026-01-01", "2026-01-02"), ("d", "2026-01-03", "2026-01-03")]
         )
 
-    def test_bulk_reads_ndjson(self) -> None:
+    def test_bulk_accepts_ndjson(self) -> None:
         lines = [json.dumps({**VALID, "name": name}) for name in ("a\u2028b", "b")]
         self.assertEqual(self.bulk("\r\n\n".join(lines) + "\n", NDJSON).json()["created"], 2)
         self.assertEqual([name for name, _, _ in self.stored()], ["a\u2028b", "b"])
 
-    def test_bulk_passes_over_what_the_server_sets_in_csv_and_ndjson(self) -> None:
+    def test_bulk_ignores_server_set_fields_in_csv_and_ndjson(self) -> None:
         own = {"id": "2" * 20, "created_at": "2020-01-01T00:00:00Z", "updated_at": "nonsense"}
         self.assertEqual(self.bulk(json.dumps({**VALID, **own}), NDJSON).status_code, 201)
         csv = "id,created_at,updated_at," + HEADER + "x,y,z,a,2026-01-01,2026-01-01\n"
@@ -67,7 +67,7 @@ class BulkTests(ApiTestCase):
             self.bulk({"items": [{**VALID, **own}]}), *[(f"/items/0/{n}", "extra_forbidden") for n in own]
         )
 
-    def test_bulk_takes_off_one_apostrophe_that_an_export_put_before_a_cell(self) -> None:
+    def test_bulk_removes_the_apostrophe_that_an_export_adds(self) -> None:
         for cell, name in (
             ("'=1+1", "=1+1"),
             ("''quoted'", "'quoted'"),
@@ -80,7 +80,7 @@ class BulkTests(ApiTestCase):
                 id = self.bulk(f"{HEADER}{cell},2026-01-01,2026-01-01", CSV).json()["ids"][0]
                 self.assertEqual(Simulation.objects.get(pk=id).name, name)
 
-    def test_bulk_names_every_bad_row_and_writes_nothing(self) -> None:
+    def test_bulk_reports_every_invalid_row_and_writes_nothing(self) -> None:
         good, bad_order, bad_name = VALID, {**VALID, "end_date": "2026-05-31"}, {**VALID, "name": " "}
         expected = (("/items/1/end_date", "date_order"), ("/items/2/name", "string_too_short"))
         items = [good, bad_order, bad_name]
@@ -89,7 +89,7 @@ class BulkTests(ApiTestCase):
         rows = "\n".join(",".join(item.values()) for item in items)
         self.assert_errors(self.bulk(HEADER + rows, CSV), *expected)
 
-    def test_bulk_points_at_a_row_that_cannot_be_read(self) -> None:
+    def test_bulk_points_to_unreadable_rows(self) -> None:
         line = json.dumps(VALID)
         self.assert_errors(
             self.bulk(f"{line}\n{{\n[]\n{line}", NDJSON),
@@ -102,7 +102,7 @@ class BulkTests(ApiTestCase):
                     self.bulk(f"{HEADER}b,2026-01-01,2026-01-01\n{row}", CSV), ("/items/1", "unreadable_row")
                 )
 
-    def test_bulk_needs_a_csv_header_with_each_field_once(self) -> None:
+    def test_bulk_requires_each_field_once_in_the_csv_header(self) -> None:
         for header in (
             "name,start_date",
             "name,start_date,end_date,colour",
@@ -112,7 +112,7 @@ class BulkTests(ApiTestCase):
             with self.subTest(header):
                 self.assert_errors(self.bulk(f"{header}\na,b,c,d", CSV), ("/items", "csv_header"))
 
-    def test_bulk_takes_1_to_10000_rows(self) -> None:
+    def test_bulk_accepts_1_to_10000_rows(self) -> None:
         csv_row, line = "a,2026-01-01,2026-01-01\n", json.dumps(VALID) + "\n"
         self.assert_errors(self.bulk({"items": []}), ("/items", "too_short"))
         self.assert_errors(self.bulk(HEADER, CSV), ("/items", "too_short"))
@@ -122,7 +122,7 @@ class BulkTests(ApiTestCase):
         self.assert_errors(self.bulk(line * 10_001, NDJSON), ("/items", "too_long"))
         self.assertEqual(self.bulk(HEADER + csv_row * 10_000, CSV).json()["created"], 10_000)
 
-    def test_bulk_lists_the_first_hundred_errors_and_counts_all(self) -> None:
+    def test_bulk_lists_the_first_100_errors_and_counts_all(self) -> None:
         problem = self.assertProblem(
             self.bulk({"items": [{**VALID, "name": ""}] * 250}), 422, "validation-error"
         )
@@ -130,12 +130,12 @@ class BulkTests(ApiTestCase):
         self.assertEqual(problem["errors"][99]["pointer"], "/items/99/name")
         self.assertEqual(problem["detail"], "250 fields are invalid; the first 100 are listed.")
 
-    def test_bulk_takes_ten_mebibytes(self) -> None:
+    def test_bulk_accepts_up_to_10_mebibytes(self) -> None:
         body = json.dumps({"items": [VALID]}).encode()
         self.assertEqual(self.bulk(body.ljust(10 * 2**20)).status_code, 201)
         self.assertProblem(self.bulk(body.ljust(10 * 2**20 + 1)), 413, "body-too-large")
 
-    def test_bulk_refuses_another_form(self) -> None:
+    def test_bulk_rejects_other_shapes_and_media_types(self) -> None:
         bodies: list[Any] = [[], {"items": {}}, {"items": None}, {}, {"rows": []}]
         for body in bodies:
             self.assertProblem(self.bulk(body), 422, "validation-error")
@@ -145,8 +145,8 @@ class BulkTests(ApiTestCase):
         self.assertProblem(self.bulk("\ufeff{}"), 400, "malformed-request")
         self.assertProblem(self.bulk(b"\xff", CSV), 415, "unsupported-media-type")
 
-    def test_bulk_writes_in_few_statements(self) -> None:
-        self.call("GET", "/api/me")  # notes the key's last use
+    def test_bulk_uses_few_statements(self) -> None:
+        self.call("GET", "/api/me")  # updates last_used_at of the key
         with CaptureQueriesContext(connection) as few:
             self.bulk({"items": [VALID] * 10})
         with CaptureQueriesContext(connection) as many:

@@ -5,7 +5,7 @@ from tests.base import ApiTestCase
 
 
 class DeleteTests(ApiTestCase):
-    def test_delete_answers_with_the_object_as_it_was(self) -> None:
+    def test_delete_returns_the_deleted_object(self) -> None:
         simulation, other = self.simulation(), self.simulation()
         path = f"/api/simulations/{simulation.pk}"
         before = self.call("GET", path)
@@ -14,12 +14,12 @@ class DeleteTests(ApiTestCase):
         self.assertNotIn("ETag", response)
         self.assertEqual(list(Simulation.objects.all()), [other])
 
-    def test_delete_finds_it_once(self) -> None:
+    def test_a_second_delete_returns_404(self) -> None:
         path = f"/api/simulations/{self.simulation().pk}"
         self.call("DELETE", path)
         self.assertProblem(self.call("DELETE", path), 404, "not-found")
 
-    def test_delete_hides_another_owners_simulation(self) -> None:
+    def test_delete_returns_404_for_another_owners_simulation(self) -> None:
         simulation = self.simulation(self.bob)
         self.assertProblem(self.call("DELETE", f"/api/simulations/{simulation.pk}"), 404, "not-found")
         self.assertTrue(Simulation.objects.filter(pk=simulation.pk).exists())

@@ -24,7 +24,7 @@ class ExportTests(ApiTestCase):
         self.assertEqual(response.status_code, 200)
         return response
 
-    def test_export_is_csv_with_every_field(self) -> None:
+    def test_export_returns_csv_with_every_field(self) -> None:
         row = self.simulation()
         shown = self.call("GET", f"/api/simulations/{row.pk}").json()
         response = self.export()
@@ -33,25 +33,25 @@ class ExportTests(ApiTestCase):
         self.assertTrue(response.streaming)
         self.assertEqual(list(csv.DictReader(StringIO(response.getvalue().decode(), newline=""))), [shown])
 
-    def test_export_is_ndjson_on_demand(self) -> None:
+    def test_export_returns_ndjson_on_request(self) -> None:
         row = self.simulation()
         shown = self.call("GET", f"/api/simulations/{row.pk}").json()
         response = self.export("?format=ndjson")
         self.assertEqual(response["Content-Type"], "application/x-ndjson")
         self.assertEqual([json.loads(line) for line in response.getvalue().splitlines()], [shown])
 
-    def test_export_of_nothing_is_a_header_or_nothing(self) -> None:
+    def test_an_empty_export_has_only_the_csv_header(self) -> None:
         self.assertEqual(self.export().getvalue(), b"id,name,start_date,end_date,created_at,updated_at\r\n")
         self.assertEqual(self.export("?format=ndjson").getvalue(), b"")
 
-    def test_export_takes_the_filters_and_the_sort_of_the_list(self) -> None:
+    def test_export_supports_the_filters_and_sort_of_the_list(self) -> None:
         for name in ("ab", "aa", "b"):
             self.simulation(name=name)
         self.simulation(self.bob, name="a")
         lines = self.export("?format=ndjson&q=a&sort=name").getvalue().splitlines()
         self.assertEqual([json.loads(line)["name"] for line in lines], ["aa", "ab"])
 
-    def test_export_refuses_what_is_for_pages(self) -> None:
+    def test_export_rejects_pagination_parameters(self) -> None:
         for parameter in ("limit=1", "cursor=x", "count=true", "format=xml", "format="):
             response = self.call("GET", f"/api/simulations/export?{parameter}")
             problem = self.assertProblem(response, 422, "validation-error")
@@ -63,7 +63,7 @@ class ExportTests(ApiTestCase):
         cells = [row[1] for row in csv.reader(StringIO(self.export().getvalue().decode(), newline=""))]
         self.assertFalse([cell for cell in cells if cell[0] in "=+-@\t\r"])
 
-    def test_what_was_exported_can_be_read_back_and_is_the_same_but_for_ids_and_times(self) -> None:
+    def test_an_export_can_be_imported_without_loss(self) -> None:
         for name in NAMES:
             self.simulation(name=name)
         for format, media_type in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
@@ -80,7 +80,7 @@ class ExportTests(ApiTestCase):
                 self.assertEqual([row.name for row in named], list(reversed(NAMES)))
 
     def client_fields(self, exported: bytes, format: str) -> list[dict[str, str]]:
-        """Return the rows without ids and times, as they stand in the file."""
+        """Return the rows of a file without ids and times."""
         text = exported.decode()
         lines = (
             csv.DictReader(StringIO(text, newline=""))
@@ -89,12 +89,12 @@ class ExportTests(ApiTestCase):
         )
         return [{name: row[name] for name in VALID} for row in lines]
 
-    def test_export_streams_more_than_a_chunk(self) -> None:
+    def test_export_streams_more_than_one_chunk(self) -> None:
         self.call("POST", "/api/simulations/bulk", {"items": [VALID] * 5_000})
         self.assertEqual(len(self.export("?format=ndjson").getvalue().splitlines()), 5_000)
         self.assertEqual(len(self.export().getvalue().splitlines()), 5_001)
 
-    def test_export_takes_no_more_memory_for_more_rows(self) -> None:
+    def test_export_uses_constant_memory(self) -> None:
         rows = [{**VALID, "name": "x" * 300}] * 5_000
         for format in ("csv", "ndjson"):
             peaks = []
@@ -104,7 +104,7 @@ class ExportTests(ApiTestCase):
             self.assertLess(peaks[1], 1.25 * peaks[0])
 
     def peak_of(self, path: str) -> int:
-        """Return how many bytes were in use at a time while a client read the answer part by part."""
+        """Return the peak memory use, in bytes, while a client reads the response in chunks."""
         tracemalloc.start()
         try:
             response: Any = self.client.get(path, headers={"X-API-Key": self.key})
@@ -114,7 +114,7 @@ class ExportTests(ApiTestCase):
         finally:
             tracemalloc.stop()
 
-    def test_head_answers_without_making_the_export(self) -> None:
+    def test_head_does_not_run_the_export(self) -> None:
         self.simulation()
         response = self.call("HEAD", "/api/simulations/export")
         self.assertEqual((response.status_code, response.getvalue()), (200, b""))

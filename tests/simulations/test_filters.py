@@ -20,7 +20,7 @@ class FilterTests(ApiTestCase):
         return self.call("GET", f"/api/simulations?{urlencode(parameters)}")
 
     def names(self, *parameters: tuple[str, str]) -> list[str]:
-        """Return the names that are found, in order."""
+        """Return the names of the matching simulations, in order."""
         response = self.get(("sort", "name"), *parameters)
         self.assertEqual(response.status_code, 200, response.content)
         return [item["name"] for item in response.json()["items"]]
@@ -29,18 +29,18 @@ class FilterTests(ApiTestCase):
         problem = self.assertProblem(self.get((parameter, value)), 422, "validation-error")
         self.assertEqual([(e["parameter"], e["code"]) for e in problem["errors"]], [(parameter, code)])
 
-    def test_q_finds_a_part_of_a_name_whatever_the_case(self) -> None:
+    def test_q_matches_part_of_a_name_ignoring_case(self) -> None:
         for name in ("Monsoon", "a monSOON b", "dry"):
             self.make(name)
         self.assertEqual(sorted(self.names(("q", "MONs"))), ["Monsoon", "a monSOON b"])
 
-    def test_q_folds_what_the_database_folds(self) -> None:
+    def test_q_folds_case_as_the_database_does(self) -> None:
         self.make("ÜBER")
         found = ["ÜBER"] if connection.vendor == "postgresql" else []
         self.assertEqual(self.names(("q", "über")), found)
         self.assertEqual(self.names(("q", "Über")), found if found else self.names(("q", "Ü")))
 
-    def test_q_takes_every_character_for_itself(self) -> None:
+    def test_q_matches_special_characters_literally(self) -> None:
         for name in ("100%", "100", "a_b", "axb", "c\\d", "cd", "O'Hara", 'say "hi"', "🐟 fish", "שלום"):
             self.make(name)
         for text, found in (
@@ -56,27 +56,27 @@ class FilterTests(ApiTestCase):
             with self.subTest(text):
                 self.assertEqual(self.names(("q", text)), found)
 
-    def test_name_finds_exactly_this_name(self) -> None:
+    def test_name_matches_exactly(self) -> None:
         for name in ("Monsoon", "monsoon", "Monsoon 2", "%"):
             self.make(name)
         self.assertEqual(self.names(("name", "Monsoon")), ["Monsoon"])
         self.assertEqual(self.names(("name", "%")), ["%"])
         self.assertEqual(self.names(("name", "Monsoon ")), [])
 
-    def test_id_finds_these_ids(self) -> None:
+    def test_id_matches_the_given_ids(self) -> None:
         rows = [self.make(name) for name in "abc"]
         stranger = self.simulation(self.bob)
         ids = [rows[0].pk, rows[2].pk, stranger.pk, "2" * 20, "no id", "🐟", rows[0].pk]
         self.assertEqual(self.names(*(("id", id) for id in ids)), ["a", "c"])
         self.assertEqual(self.names(("id", "no id")), [])
 
-    def test_id_may_stand_a_hundred_times(self) -> None:
+    def test_id_can_be_repeated_up_to_100_times(self) -> None:
         row = self.make("a")
         self.assertEqual(self.names(*[("id", row.pk)] * 100), ["a"])
         problem = self.assertProblem(self.get(*[("id", row.pk)] * 101), 422, "validation-error")
         self.assertEqual([(e["parameter"], e["code"]) for e in problem["errors"]], [("id", "too_long")])
 
-    def test_dates_are_kept_from_and_up_to_a_day(self) -> None:
+    def test_date_filters_match_from_and_up_to_a_day(self) -> None:
         self.make("a", "2026-01-01", "2026-01-31")
         self.make("b", "2026-01-02", "2026-02-01")
         for parameter, value, found in (
@@ -99,7 +99,7 @@ class FilterTests(ApiTestCase):
             with self.subTest(parameter, value=value):
                 self.assertEqual(self.names((parameter, value)), found)
 
-    def test_times_are_kept_from_and_before(self) -> None:
+    def test_time_filters_match_from_and_before_a_time(self) -> None:
         for hour in (8, 9):
             time = datetime(2026, 11, 22, hour, 0, 0, 5, tzinfo=UTC)
             row = self.make(str(hour))
@@ -117,7 +117,7 @@ class FilterTests(ApiTestCase):
                 with self.subTest(field, suffix=suffix, value=value):
                     self.assertEqual(self.names((f"{field}__{suffix}", value)), found)
 
-    def test_filters_are_anded_and_counted(self) -> None:
+    def test_filters_are_combined_with_and(self) -> None:
         for name in ("ax", "ay", "bx"):
             self.make(name)
         self.make("az", "2027-01-01", "2027-01-02")
@@ -143,7 +143,7 @@ class FilterTests(ApiTestCase):
 
     def test_a_filtered_list_is_planned_for_its_values(self) -> None:
         if connection.vendor == "sqlite":
-            return  # it plans each statement when it is prepared, once for all values
+            return  # SQLite plans a statement once, when it is prepared
         for parameters, mark, prepared in (
             ((("active_on", "2026-07-01"),), '"start_date" <=', False),
             ((), "ORDER BY", True),
@@ -155,7 +155,7 @@ class FilterTests(ApiTestCase):
                 statements = [sql for (sql,) in cursor.fetchall() if "simulations_simulation" in sql]
             self.assertEqual(any(mark in sql for sql in statements), prepared, statements)
 
-    def test_a_value_of_another_form_is_refused(self) -> None:
+    def test_filters_reject_invalid_values(self) -> None:
         for parameter, value, code in (
             ("start_date__gte", "2026-1-1", "date_format"),
             ("end_date__lte", "2026-02-30", "date_parsing"),

@@ -21,7 +21,7 @@ class ListTests(ApiTestCase):
         return self.call("GET", f"/api/simulations{query}", **changes)
 
     def fill(self, count: int) -> None:
-        """Make simulations whose sort keys are often equal."""
+        """Create simulations, many of which share sort keys."""
         now = timezone.now()
         Simulation.objects.bulk_create(
             Simulation(
@@ -36,7 +36,7 @@ class ListTests(ApiTestCase):
         )
 
     def walk(self, query: str) -> Iterator[list[str]]:
-        """Follow the Link headers from the first page to the last."""
+        """Yield the ids of each page, and follow the Link headers to the last page."""
         path: str | None = f"/api/simulations{query}"
         while path:
             response = self.call("GET", path)
@@ -46,24 +46,24 @@ class ListTests(ApiTestCase):
             self.assertEqual(link is None, response.json()["next_cursor"] is None)
             path = link[1] if link else None
 
-    def test_list_shows_the_callers_own_alone(self) -> None:
+    def test_list_returns_only_the_callers_simulations(self) -> None:
         own = self.simulation()
         self.simulation(self.bob)
-        answer = self.get().json()
-        self.assertEqual([item["id"] for item in answer["items"]], [own.pk])
-        self.assertEqual(answer["items"][0], self.call("GET", f"/api/simulations/{own.pk}").json())
-        self.assertIsNone(answer["next_cursor"])
+        data = self.get().json()
+        self.assertEqual([item["id"] for item in data["items"]], [own.pk])
+        self.assertEqual(data["items"][0], self.call("GET", f"/api/simulations/{own.pk}").json())
+        self.assertIsNone(data["next_cursor"])
 
-    def test_list_is_empty_at_first(self) -> None:
+    def test_list_is_empty_without_simulations(self) -> None:
         self.assertEqual(self.get().json(), {"items": [], "next_cursor": None})
 
-    def test_list_shows_the_newest_first(self) -> None:
+    def test_list_returns_the_newest_first(self) -> None:
         rows = [self.simulation() for _ in range(3)]
         self.assertEqual(
             [item["id"] for item in self.get().json()["items"]], [row.pk for row in reversed(rows)]
         )
 
-    def test_list_sorts_by_each_key_both_ways_with_ties_by_id(self) -> None:
+    def test_list_sorts_by_each_key_in_both_directions_with_ties_by_id(self) -> None:
         self.fill(40)
         for key in SORTS:
             for sign in ("", "-"):
@@ -74,11 +74,11 @@ class ListTests(ApiTestCase):
                     self.assertEqual([len(page) for page in pages], [7, 7, 7, 7, 7, 5])
                     self.assertEqual([id for page in pages for id in page], expected)
 
-    def test_list_ends_without_an_empty_page(self) -> None:
+    def test_list_does_not_end_with_an_empty_page(self) -> None:
         self.fill(6)
         self.assertEqual([len(page) for page in self.walk("?limit=3")], [3, 3])
 
-    def test_list_neither_skips_nor_repeats_while_rows_come_and_go(self) -> None:
+    def test_list_never_skips_or_repeats_rows_during_changes(self) -> None:
         self.fill(30)
         for key in SORTS:
             with self.subTest(key):
@@ -92,7 +92,7 @@ class ListTests(ApiTestCase):
                 self.assertEqual(len(seen), len(set(seen)))
                 self.assertLessEqual(there, set(seen))
 
-    def test_list_finds_a_later_page_by_its_place_and_reads_no_earlier_row(self) -> None:
+    def test_list_uses_keyset_pagination(self) -> None:
         self.fill(9)
         for query in ("?limit=2", "?limit=2&sort=name", "?limit=2&sort=end_date&name=0"):
             cursor = self.get(query).json()["next_cursor"]
@@ -107,11 +107,11 @@ class ListTests(ApiTestCase):
                 self.assertIn("SEARCH simulations_simulation USING INDEX simulation_", plan)
                 self.assertNotIn("TEMP B-TREE", plan)
 
-    def test_list_has_a_hundred_items_a_page_if_nothing_is_said(self) -> None:
+    def test_list_returns_100_items_per_page_by_default(self) -> None:
         self.fill(101)
         self.assertEqual([len(page) for page in self.walk("")], [100, 1])
 
-    def test_list_takes_limits_from_1_to_1000(self) -> None:
+    def test_list_accepts_limits_from_1_to_1000(self) -> None:
         self.fill(3)
         self.assertEqual(len(self.get("?limit=1").json()["items"]), 1)
         self.assertEqual(len(self.get("?limit=1000").json()["items"]), 3)
@@ -133,12 +133,12 @@ class ListTests(ApiTestCase):
                 problem = self.assertProblem(self.get(f"?limit={limit}"), 422, "validation-error")
                 self.assertEqual([e["parameter"] for e in problem["errors"]], ["limit"])
 
-    def test_list_refuses_another_sort(self) -> None:
+    def test_list_rejects_an_unknown_sort(self) -> None:
         for sort in ("id", "owner", "--name", "Name", "+name", "name,id", "owner__username"):
             problem = self.assertProblem(self.get(f"?sort={sort}"), 422, "validation-error")
             self.assertEqual([e["parameter"] for e in problem["errors"]], ["sort"])
 
-    def test_list_refuses_a_parameter_that_is_empty_or_stands_twice(self) -> None:
+    def test_list_rejects_an_empty_or_repeated_parameter(self) -> None:
         for query, code in (
             ("?limit=", "empty_parameter"),
             ("?cursor=", "empty_parameter"),
@@ -149,7 +149,7 @@ class ListTests(ApiTestCase):
             problem = self.assertProblem(self.get(query), 422, "validation-error")
             self.assertEqual([e["code"] for e in problem["errors"]], [code])
 
-    def test_list_refuses_a_cursor_that_was_not_made_for_it(self) -> None:
+    def test_list_rejects_a_cursor_of_another_list(self) -> None:
         self.fill(3)
         cursor = self.get("?limit=1&sort=name").json()["next_cursor"]
         place, signature = cursor.split(".")
@@ -171,7 +171,7 @@ class ListTests(ApiTestCase):
         self.assertProblem(theirs, 422, "validation-error")
         self.assertEqual(self.get(f"?sort=name&limit=2&cursor={cursor}").status_code, 200)
 
-    def test_list_takes_a_cursor_that_an_earlier_secret_signed(self) -> None:
+    def test_list_accepts_a_cursor_signed_with_a_fallback_secret(self) -> None:
         self.fill(2)
         with override_settings(SECRET_KEY="an earlier one"):
             cursor = self.get("?limit=1").json()["next_cursor"]
@@ -179,7 +179,7 @@ class ListTests(ApiTestCase):
         with override_settings(SECRET_KEY_FALLBACKS=["an earlier one"]):
             self.assertEqual(self.get(f"?cursor={cursor}").status_code, 200)
 
-    def test_list_pages_past_names_of_any_kind(self) -> None:
+    def test_list_paginates_over_unusual_names(self) -> None:
         for name in ("🐟" * 300, "שלום", "%_\\'\"", "é", "e\u0301", "a" * 300):
             self.simulation(name=name)
         for sign in ("", "-"):

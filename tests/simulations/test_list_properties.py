@@ -1,4 +1,4 @@
-"""`GET /api/simulations` held against a plain model of it; hypothesis thinks of the rows and the queries."""
+"""`GET /api/simulations` compared with a plain Python model, on data that Hypothesis generates."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ SORTS = tuple(
     for sign in ("", "-")
 )
 
-# Few values of each kind, so that rows are often equal, and filters often keep some rows and not others.
+# Few values of each type, so that rows often have equal values and filters match some rows but not all.
 DAYS = (date(1, 1, 1), *(date(2026, 1, 30) + timedelta(n) for n in range(5)), date(9999, 12, 31))
 MOMENTS = tuple(
     datetime(2026, 1, 31, 23, tzinfo=UTC) + timedelta(microseconds=n)
@@ -74,16 +74,16 @@ FILTERS: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def filters(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw up to three filters: more of them rarely keep anything. `q` has most to go wrong."""
+    """Draw up to three filters, because more rarely match a row. `q`, the most complex, is more likely."""
     chosen = draw(st.lists(st.sampled_from([*FILTERS, *["q"] * 5]), max_size=3, unique=True))
     return {name: draw(FILTERS[name]) for name in chosen}
 
 
 @dataclass(frozen=True)
 class Step:
-    """How one page is asked for, and what happens after it."""
+    """The request of a page, and the changes after it."""
 
-    limit: int | None  # None: as the Link header says
+    limit: int | None  # None: follow the Link header
     counts: bool
     arrivals: int
     departures: list[int]
@@ -104,7 +104,7 @@ steps = st.lists(
 
 
 def fold(text: str) -> str:
-    """Take the case away as the database does: ASCII on SQLite, each Unicode character on PostgreSQL."""
+    """Fold case as the database does: ASCII on SQLite, Unicode characters on PostgreSQL."""
     if settings.ON_SQLITE:
         return re.sub("[A-Z]", lambda match: match[0].lower(), text)
     return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
@@ -128,12 +128,12 @@ KEEPS: dict[str, Callable[[Simulation, Any], bool]] = {
 
 
 class Model:
-    """What the list shows of rows that come and go."""
+    """A model of the list, with rows that are created and deleted."""
 
     def __init__(
         self, rows: Iterable[Simulation], wanted: dict[str, Any], sort: str, *, with_z: bool
     ) -> None:
-        """Take the rows that there will ever be, all of which the database has at the moment."""
+        """Initialize the model with all rows, which must be in the database at this point."""
         self.rows, self.wanted, self.sort, self.with_z = list(rows), wanted, sort, with_z
         self.key, self.descending = sort.removeprefix("-"), sort.startswith("-")
         self.ids, self.names = ranks("id"), ranks("name")
@@ -145,25 +145,25 @@ class Model:
         return other
 
     def query(self) -> dict[str, Any]:
-        """Return the parameters that ask for it."""
+        """Return the query parameters of the list."""
         return {"sort": self.sort} | {
             name: written(name, value, with_z=self.with_z) for name, value in self.wanted.items()
         }
 
     def place(self, row: Simulation) -> tuple[Any, int]:
-        """Return what sorts a row: strings as the database sorts them, ties by id."""
+        """Return the sort key of a row: strings in the database's order, ties by id."""
         value = getattr(row, self.key)
         return self.names[value] if self.key == "name" else value, self.ids[row.id]
 
     def matching(self) -> list[Simulation]:
-        """Return what the filters keep, in order."""
+        """Return the matching rows, in order."""
         kept = [
             row for row in self.rows if all(KEEPS[name](row, value) for name, value in self.wanted.items())
         ]
         return sorted(kept, key=self.place, reverse=self.descending)
 
     def after(self, last: Simulation | None) -> list[Simulation]:
-        """Return what comes after a row, which may be gone."""
+        """Return the rows after a row, which may have been deleted."""
         if last is None:
             return self.matching()
         if self.descending:
@@ -172,13 +172,13 @@ class Model:
 
 
 def ranks(key: str) -> dict[str, int]:
-    """Return the place of each string among those that the database has, in the database's own order."""
+    """Return the rank of each stored string in the database's sort order."""
     values = Simulation.objects.order_by(key).values_list(key, flat=True).distinct()
     return {value: place for place, value in enumerate(values)}
 
 
 def written(name: str, value: Any, *, with_z: bool) -> Any:
-    """Write a parameter's value as a client does."""
+    """Format a parameter's value as a client does."""
     if name == "id":
         return value
     if name == "overlaps":
@@ -189,7 +189,7 @@ def written(name: str, value: Any, *, with_z: bool) -> Any:
 
 @override_settings(RATE_LIMIT=None)
 class ListPropertyTests(ApiTestCase):
-    def test_list_is_what_a_plain_model_of_it_says(self) -> None:
+    def test_list_matches_a_plain_python_model(self) -> None:
         @hypothesis_settings(max_examples=120, derandomize=True, deadline=None)
         @given(
             rows=st.lists(simulations(), min_size=6, max_size=24, unique_by=lambda row: row.id),
@@ -224,22 +224,22 @@ class ListPropertyTests(ApiTestCase):
         holds()
 
     def look(self, model: Model) -> None:
-        """Compare what is on one page of all with the model."""
+        """Compare a page that contains all rows with the model."""
         query = urlencode({**model.query(), "limit": 1000, "count": "true"}, doseq=True)
         response = self.call("GET", f"/api/simulations?{query}")
         self.assertEqual(response.status_code, 200, response.content)
         self.check({**response.json(), "limit": 1000}, model, None)
 
     def walk(self, model: Model, later: int, steps: list[Step]) -> None:
-        """Go through all pages while rows come and go, and compare each with the model."""
+        """Compare each page with the model, while rows are created and deleted between pages."""
         coming = model.rows[len(model.rows) - min(later, len(model.rows)) :]
         for row in coming:
             self.leave(model, row)
         always = {row.id for row in model.matching()}
 
         seen: list[Simulation] = []
-        for step, answer in self.pages(model.query(), chain(steps, LAST_STEPS)):
-            page = self.check(answer, model, seen[-1] if seen else None)
+        for step, data in self.pages(model.query(), chain(steps, LAST_STEPS)):
+            page = self.check(data, model, seen[-1] if seen else None)
             seen += page
             for row in coming[: step.arrivals]:
                 self.come(model, row)
@@ -261,32 +261,32 @@ class ListPropertyTests(ApiTestCase):
         Simulation.objects.filter(pk=row.id).delete()
 
     def pages(self, query: dict[str, Any], steps: Iterator[Step]) -> Iterator[tuple[Step, Any]]:
-        """Ask for page after page; what happens between two of them, happens where this yields."""
+        """Yield page after page. The caller makes changes between two pages."""
         step = next(steps)
         sent = {"limit": step.limit or 3, **query, "count": "true" if step.counts else "false"}
         path = f"/api/simulations?{urlencode(sent, doseq=True)}"
         while True:
             response = self.call("GET", path)
             self.assertEqual(response.status_code, 200, (path, response.content))
-            answer = response.json()
-            self.assertEqual("count" in answer, "count=true" in path)
-            yield step, {**answer, "limit": sent["limit"]}
+            data = response.json()
+            self.assertEqual("count" in data, "count=true" in path)
+            yield step, {**data, "limit": sent["limit"]}
             link = re.fullmatch(r'<http://testserver(/.+)>; rel="next"', response.get("Link", ""))
-            self.assertEqual(link is None, answer["next_cursor"] is None)
+            self.assertEqual(link is None, data["next_cursor"] is None)
             if link is None:
                 return
             step, path = next(steps), link[1]
             if step.limit is not None:
-                sent = {**sent, "limit": step.limit, "cursor": answer["next_cursor"]}
+                sent = {**sent, "limit": step.limit, "cursor": data["next_cursor"]}
                 sent["count"] = "true" if step.counts else "false"
                 path = f"/api/simulations?{urlencode(sent, doseq=True)}"
 
-    def check(self, answer: Any, model: Model, last: Simulation | None) -> list[Simulation]:
-        """Compare a page with the model's; return its rows."""
+    def check(self, data: Any, model: Model, last: Simulation | None) -> list[Simulation]:
+        """Compare a page with the model, and return its rows."""
         rest = model.after(last)
-        page = rest[: answer["limit"]]
-        self.assertEqual([item["id"] for item in answer["items"]], [row.id for row in page])
-        for item, row in zip(answer["items"], page, strict=True):
+        page = rest[: data["limit"]]
+        self.assertEqual([item["id"] for item in data["items"]], [row.id for row in page])
+        for item, row in zip(data["items"], page, strict=True):
             expected = {
                 "name": row.name,
                 "start_date": row.start_date.isoformat(),
@@ -296,7 +296,7 @@ class ListPropertyTests(ApiTestCase):
             for name in ("created_at", "updated_at"):
                 self.assertRegex(item[name], "Z$")
                 self.assertEqual(datetime.fromisoformat(item[name]), getattr(row, name))
-        self.assertEqual(answer["next_cursor"] is None, len(rest) <= answer["limit"])
-        if "count" in answer:
-            self.assertEqual(answer["count"], len(model.matching()))
+        self.assertEqual(data["next_cursor"] is None, len(rest) <= data["limit"])
+        if "count" in data:
+            self.assertEqual(data["count"], len(model.matching()))
         return page

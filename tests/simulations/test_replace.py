@@ -15,29 +15,29 @@ class ReplaceTests(ApiTestCase):
     def test_replace_sets_all_fields_and_raises_the_version(self) -> None:
         simulation = self.simulation()
         response = self.replace(simulation, OTHER)
-        answer = response.json()
-        self.assertEqual({name: answer[name] for name in OTHER}, OTHER)
+        data = response.json()
+        self.assertEqual({name: data[name] for name in OTHER}, OTHER)
         self.assertEqual(response["ETag"], '"2"')
-        self.assertLess(answer["created_at"], answer["updated_at"])
-        self.assertEqual(self.call("GET", f"/api/simulations/{simulation.pk}").json(), answer)
+        self.assertLess(data["created_at"], data["updated_at"])
+        self.assertEqual(self.call("GET", f"/api/simulations/{simulation.pk}").json(), data)
 
-    def test_replace_with_equal_values_raises_the_version_all_the_same(self) -> None:
+    def test_replace_with_equal_values_raises_the_version(self) -> None:
         self.assertEqual(self.replace(self.simulation(), VALID)["ETag"], '"2"')
 
-    def test_replace_leaves_out_no_field(self) -> None:
+    def test_replace_requires_every_field(self) -> None:
         simulation = self.simulation()
         problem = self.assertProblem(self.replace(simulation, {"name": "x"}), 422, "validation-error")
         self.assertEqual([e["pointer"] for e in problem["errors"]], ["/start_date", "/end_date"])
         simulation.refresh_from_db()
         self.assertEqual((simulation.name, simulation.version), (VALID["name"], 1))
 
-    def test_replace_touches_no_other(self) -> None:
+    def test_replace_does_not_change_other_simulations(self) -> None:
         other = self.simulation()
         self.replace(self.simulation(), OTHER)
         other.refresh_from_db()
         self.assertEqual((other.name, other.version), (VALID["name"], 1))
 
-    def test_replace_hides_another_owners_simulation(self) -> None:
+    def test_replace_returns_404_for_another_owners_simulation(self) -> None:
         simulation = self.simulation(self.bob)
         self.assertProblem(self.replace(simulation, OTHER), 404, "not-found")
         simulation.refresh_from_db()

@@ -1,4 +1,4 @@
-"""`/simulations/timeline/`: bars, and past a thousand a histogram."""
+"""`/simulations/timeline/`: bars, or a histogram above 1,000 simulations."""
 
 import re
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ JANUARY = f"{TIMELINE}?from=2026-01-01&to=2026-01-31"
 
 class TimelineTestCase(PageTestCase):
     def fill(self, number: int, *, days: int = 30, step: int = 1, **fields: Any) -> None:
-        """Make simulations that begin one after the other, from the first of 2026 on."""
+        """Create simulations with successive start dates from 2026-01-01."""
         begins = [date(2026, 1, 1) + timedelta(n * step % 300) for n in range(number)]
         values = {"owner": self.alice, "name": "tide", **fields}
         Simulation.objects.bulk_create(
@@ -41,10 +41,10 @@ class TimelineTestCase(PageTestCase):
 
 
 class LinesTests(TimelineTestCase):
-    def test_a_stranger_is_asked_to_sign_in(self) -> None:
+    def test_the_page_requires_a_signed_in_user(self) -> None:
         self.assert_asks_to_sign_in(TIMELINE)
 
-    def test_shows_a_bar_of_each_of_mine_that_is_active_in_the_window(self) -> None:
+    def test_the_timeline_shows_the_users_simulations_in_the_window(self) -> None:
         for name, start, end in (
             ("before", "2025-01-01", "2025-12-31"),
             ("into", "2025-12-01", "2026-01-01"),
@@ -59,7 +59,7 @@ class LinesTests(TimelineTestCase):
         self.assertEqual(self.lines(page), ["around", "into", "inside", "out of"])
         self.assertIn("4 simulations from 2026-01-01 to 2026-01-31", page)
 
-    def test_a_bar_has_its_place_its_name_its_days_and_leads_to_its_page(self) -> None:
+    def test_a_row_shows_the_name_dates_and_bar_with_a_link(self) -> None:
         row = self.simulation(name="<tide>", start_date="2026-01-03", end_date="2026-01-06")
         page = self.page(f"{TIMELINE}?from=2026-01-01&to=2026-01-10")
         self.assertInHTML(
@@ -69,13 +69,13 @@ class LinesTests(TimelineTestCase):
             page,
         )
 
-    def test_today_is_marked_where_it_is_in_the_window(self) -> None:
+    def test_today_is_marked_if_the_window_contains_it(self) -> None:
         self.simulation(start_date="0001-01-01", end_date="9999-12-31")
         today = timezone.localdate()
         self.assertIn(">today<", self.page(f"{TIMELINE}?from={today}&to={today}"))
         self.assertNotIn(">today<", self.page(f"{TIMELINE}?from=1999-01-01&to=1999-12-31"))
 
-    def test_the_word_today_stays_within_the_drawing(self) -> None:
+    def test_the_label_of_today_stays_inside_the_drawing(self) -> None:
         self.simulation(start_date="0001-01-01", end_date="9999-12-31")
         today = timezone.localdate()
         late = self.page(f"{TIMELINE}?from={today - timedelta(9)}&to={today}")
@@ -83,7 +83,7 @@ class LinesTests(TimelineTestCase):
         early = self.page(f"{TIMELINE}?from={today}&to={today + timedelta(9)}")
         self.assertIn('<text class="today" x="0.0%" y="30">', early)
 
-    def test_filters_as_the_list_does(self) -> None:
+    def test_the_timeline_filters_as_the_list_does(self) -> None:
         self.simulation(name="high tide", start_date="2026-01-01", end_date="2026-01-02")
         self.simulation(name="storm", start_date="2026-01-05", end_date="2026-01-06")
         for query, names in (
@@ -96,7 +96,7 @@ class LinesTests(TimelineTestCase):
             with self.subTest(query):
                 self.assertEqual(self.lines(self.page(f"{JANUARY}&{query}")), names)
 
-    def test_shows_all_days_of_mine_if_nothing_is_said(self) -> None:
+    def test_the_default_window_contains_all_simulations(self) -> None:
         self.simulation(start_date="2024-03-01", end_date="2024-04-01")
         self.simulation(start_date="2026-01-01", end_date="2026-01-05")
         self.simulation(self.bob, start_date="2000-01-01", end_date="2030-01-01")
@@ -105,19 +105,19 @@ class LinesTests(TimelineTestCase):
         self.assertIn("from 2024-03-01 to 2024-12-31", self.page(f"{TIMELINE}?to=2024-12-31"))
         self.assertIn("from 2027-01-01 to 2027-01-01", self.page(f"{TIMELINE}?from=2027-01-01"))
 
-    def test_with_nothing_of_mine_it_shows_this_year_and_how_to_make_one(self) -> None:
+    def test_an_empty_timeline_shows_this_year_and_a_create_link(self) -> None:
         page = self.page(TIMELINE)
         year = timezone.localdate().year
-        self.assertIn(f"No simulation from {year}-01-01 to {year}-12-31", page)
+        self.assertIn(f"No simulations from {year}-01-01 to {year}-12-31", page)
         self.assertIn('href="/simulations/create/"', page)
 
-    def test_bad_days_show_a_message_at_their_field_and_keep_what_was_typed(self) -> None:
+    def test_invalid_dates_are_errors_of_their_fields_and_are_kept(self) -> None:
         for query, field, value, message in (
-            ("from=soon", "from", "soon", "must be a date as YYYY-MM-DD"),
-            ("to=2026-02-30", "to", "2026-02-30", "must be a day that exists"),
-            ("from=2026-02-01&to=2026-01-01", "to", "2026-01-01", "must not be before the first day"),
-            ("from=%00", "from", "\0", "must be a date as YYYY-MM-DD"),
-            ("active_on=x", "active_on", "x", "must be a date as YYYY-MM-DD"),
+            ("from=soon", "from", "soon", "must be a date in YYYY-MM-DD format"),
+            ("to=2026-02-30", "to", "2026-02-30", "is not a valid date"),
+            ("from=2026-02-01&to=2026-01-01", "to", "2026-01-01", "must not be before the From date"),
+            ("from=%00", "from", "\0", "must be a date in YYYY-MM-DD format"),
+            ("active_on=x", "active_on", "x", "must be a date in YYYY-MM-DD format"),
         ):
             with self.subTest(query):
                 page = self.page(f"{TIMELINE}?{query}")
@@ -133,7 +133,7 @@ class ZoomTests(TimelineTestCase):
             for query, label in re.findall(r'<a href="\?([^"]*)">([A-Z][\w ]+)</a>', page)
         }
 
-    def test_leads_to_other_windows_with_the_same_filters(self) -> None:
+    def test_navigation_links_keep_the_filters(self) -> None:
         ways = self.ways(f"{TIMELINE}?from=2026-01-11&to=2026-01-20&q=tide")
         today = timezone.localdate()
         self.assertEqual(
@@ -148,7 +148,7 @@ class ZoomTests(TimelineTestCase):
             },
         )
 
-    def test_goes_to_one_day_and_to_the_ends_of_the_calendar_and_no_further(self) -> None:
+    def test_zooming_stops_at_one_day_and_at_the_ends_of_the_calendar(self) -> None:
         for days in (
             "2026-01-01&to=2026-01-01",
             "0001-01-01&to=9999-12-31",
@@ -164,7 +164,7 @@ class ZoomTests(TimelineTestCase):
 
 
 class ManyTests(TimelineTestCase):
-    def test_a_hundred_have_a_line_each_and_more_share_lanes(self) -> None:
+    def test_up_to_100_simulations_have_a_row_each_and_more_share_lanes(self) -> None:
         self.fill(100)
         self.assertEqual(len(self.lines(self.page(YEAR))), 100)
         self.fill(1, name="<one> more")
@@ -172,7 +172,7 @@ class ManyTests(TimelineTestCase):
         self.assertEqual((self.lines(page), self.bars(page)), ([], 101))
         self.assertIn("<title>&lt;one&gt; more</title>", page)
 
-    def test_bars_in_one_lane_do_not_touch(self) -> None:
+    def test_bars_in_the_same_lane_do_not_touch(self) -> None:
         self.fill(101, days=3, step=3)
         self.fill(2, days=300)
         lanes: dict[str, list[tuple[int, int]]] = {}
@@ -183,16 +183,16 @@ class ManyTests(TimelineTestCase):
             for (_, end), (begin, _) in pairwise(bars):
                 self.assertLess(end, begin)
 
-    def test_the_list_shows_the_same_as_a_table(self) -> None:
+    def test_the_list_link_shows_the_same_simulations(self) -> None:
         self.fill(101)
         self.simulation(name="tide of another year", start_date="2020-01-01", end_date="2020-01-01")
-        found = re.search(r'href="(/simulations/\?[^"]*)">As a list<', self.page(f"{YEAR}&q=tide"))
+        found = re.search(r'href="(/simulations/\?[^"]*)">View as list<', self.page(f"{YEAR}&q=tide"))
         assert found is not None
         page = self.page(unescape(found[1]))
         self.assertEqual(len(self.lines(page)), 50)
         self.assertNotIn("another year", page)
 
-    def test_a_thousand_are_bars_and_one_more_makes_a_histogram(self) -> None:
+    def test_more_than_1000_simulations_are_a_histogram(self) -> None:
         self.fill(1000)
         self.assertEqual(self.bars(self.page(YEAR)), 1000)
         self.fill(1)
@@ -201,7 +201,7 @@ class ManyTests(TimelineTestCase):
         self.assertEqual(page.count("<rect "), 12)
         self.assertEqual(self.bars(self.page(JANUARY)), 125)
 
-    def test_stays_small_with_the_longest_names_and_filters(self) -> None:
+    def test_the_page_stays_small_with_the_longest_names_and_filters(self) -> None:
         for name in ("x" * 300, "🌊" * 300, "'" * 300, "e\u0301" * 150):
             for number in (100, 900, 1):
                 self.fill(number, name=name, days=300)
@@ -213,7 +213,7 @@ class ManyTests(TimelineTestCase):
 
 
 class HistogramTests(TimelineTestCase):
-    def test_counts_what_was_active_in_each_month(self) -> None:
+    def test_the_histogram_counts_active_simulations_per_month(self) -> None:
         self.fill(1001, days=1)
         self.simulation(start_date="2025-01-01", end_date="2026-02-01")
         self.simulation(start_date="2026-02-28", end_date="2027-01-01")
@@ -227,14 +227,14 @@ class HistogramTests(TimelineTestCase):
             active = Simulation.objects.filter(owner=self.alice, start_date__lte=last, end_date__gte=first)
             self.assertEqual(number, active.count(), label)
 
-    def test_counts_only_what_the_filters_keep(self) -> None:
+    def test_the_histogram_counts_only_filtered_simulations(self) -> None:
         self.fill(1001, days=300)
         self.fill(1001, days=300, name="storm")
         whole = self.counts(self.page(YEAR))
         kept = self.counts(self.page(f"{YEAR}&q=storm"))
         self.assertEqual({label: 2 * number for label, number in kept.items()}, whole)
 
-    def test_takes_larger_units_for_longer_windows(self) -> None:
+    def test_longer_windows_have_longer_periods(self) -> None:
         self.fill(1001, days=366, step=0)
         for days, labels in (
             ("2026-05-01&to=2026-05-01", ["2026-05-01"]),
@@ -248,7 +248,7 @@ class HistogramTests(TimelineTestCase):
         counts = self.counts(self.page(f"{TIMELINE}?from=0001-01-01&to=9999-12-31"))
         self.assertEqual((counts["2000 to 2099"], counts["1900 to 1999"], len(counts)), (1001, 0, 100))
 
-    def test_one_query_counts_and_none_loads_what_it_counts(self) -> None:
+    def test_one_query_counts_without_loading_rows(self) -> None:
         self.fill(1500)
         with CaptureQueriesContext(connection) as queries:
             self.page(YEAR)
@@ -264,24 +264,24 @@ class QueriesTests(TimelineTestCase):
             self.page(path)
         return len(queries)
 
-    def test_takes_as_many_queries_for_a_thousand_as_for_one(self) -> None:
+    def test_query_counts_do_not_depend_on_the_number_of_rows(self) -> None:
         taken = []
-        for number in (1, 99, 900):  # a line, lines, lanes
+        for number in (1, 99, 900):  # one row, many rows, lanes
             self.fill(number)
             taken.append((self.queries(YEAR), self.queries(TIMELINE)))
         self.assertEqual(len(set(taken)), 1, taken)
         dated, whole = taken[0]
         setting = (
             3 if connection.vendor == "postgresql" else 0
-        )  # at most: a plan for these values, in a savepoint
+        )  # at most: the settings of a custom plan, in a savepoint
         self.assertLessEqual(dated, 3 + setting)  # session, user, bars
-        self.assertEqual(whole, dated + 2)  # the first and the last day
+        self.assertEqual(whole, dated + 2)  # the first start date and the last end date
         self.fill(1000)
         self.assertEqual(self.queries(YEAR), dated + 1)  # the counts
 
 
 class PeriodTests(TimelineTestCase):
-    def test_periods_cover_a_window_without_a_gap_and_are_bounded(self) -> None:
+    def test_periods_cover_a_window_without_gaps(self) -> None:
         for first in (date.min, date(1999, 12, 31), date(2024, 2, 29)):
             for length in (1, 2, 62, 63, 3650, 36_500, 43_800, 365_000, 2_000_000):
                 last = date.fromordinal(min(first.toordinal() + length - 1, date.max.toordinal()))

@@ -1,4 +1,4 @@
-"""`PATCH` (and `POST`) `/api/simulations/{id}`."""
+"""`PATCH` and `POST` `/api/simulations/{id}`."""
 
 from typing import Any
 
@@ -21,17 +21,17 @@ class UpdateTests(ApiTestCase):
             self.assertEqual((response.json()[name], response["ETag"]), (value, f'"{version}"'))
         self.assertEqual(self.update({}).json()["name"], "x")
 
-    def test_update_works_with_post_too(self) -> None:
+    def test_update_works_with_post(self) -> None:
         response = self.update({"name": "by POST"}, "POST")
         self.assertEqual((response.status_code, response.json()["name"]), (200, "by POST"))
         self.assertNotIn("Location", response)
 
-    def test_update_takes_a_merge_patch(self) -> None:
+    def test_update_accepts_a_merge_patch(self) -> None:
         for method in ("PATCH", "POST"):
             response = self.update({"name": method}, method, content_type="application/merge-patch+json")
             self.assertEqual(response.json()["name"], method)
 
-    def test_update_with_nothing_changes_nothing(self) -> None:
+    def test_an_empty_update_changes_nothing(self) -> None:
         before = self.call("GET", f"/api/simulations/{self.row.pk}")
         response = self.update({})
         self.assertEqual((response.status_code, response["ETag"]), (200, '"1"'))
@@ -40,7 +40,7 @@ class UpdateTests(ApiTestCase):
     def test_update_with_equal_values_raises_the_version(self) -> None:
         self.assertEqual(self.update({"name": VALID["name"]})["ETag"], '"2"')
 
-    def test_update_refuses_null(self) -> None:
+    def test_update_rejects_null(self) -> None:
         for name, code in (
             ("name", "string_type"),
             ("start_date", "date_format"),
@@ -77,13 +77,13 @@ class UpdateTests(ApiTestCase):
             self.assertEqual(problem["errors"], [expected])
         self.assert_untouched()
 
-    def test_update_by_post_can_be_sent_again(self) -> None:
+    def test_update_fails_if_another_write_happens_after_its_check(self) -> None:
         for replayed in (False, True):
             response = self.update({"name": "x"}, "POST", headers={"Idempotency-Key": "k"})
             self.assertEqual((response.status_code, response["ETag"]), (200, '"2"'))
             self.assertEqual("Idempotent-Replayed" in response, replayed)
 
-    def test_update_hides_another_owners_simulation(self) -> None:
+    def test_update_returns_404_for_another_owners_simulation(self) -> None:
         self.assertProblem(self.update({"name": "x"}, key=self.bobs_key), 404, "not-found")
         self.assert_untouched()
 

@@ -1,4 +1,4 @@
-"""Greets whoever starts a new service, with a key and a password that work."""
+"""Creates the first user, with an API key and a password."""
 
 import secrets
 from argparse import ArgumentParser
@@ -13,33 +13,33 @@ from django.db import transaction
 from accounts.models import ApiKey, User
 
 WELCOME = """
-Goatfish has no API key yet, so here is one, of the user "{username}". It is not shown again:
+Created an API key for the user "{username}". It is not shown again:
 
     {key}
 
-Record a simulation with it:
+Record a simulation:
 
     curl {url}/api/simulations -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
 -d '{{"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}}'
 
-All operations, to be tried out: {url}/api/docs
-To see it in the browser, sign in at {url}/ as "{username}" with {password}.
-A user for {url}/admin/ is made by: .venv/bin/python manage.py createsuperuser
+Browse and try every operation: {url}/api/docs
+To use the web pages, sign in at {url}/ as "{username}" with {password}.
+To create a user with access to {url}/admin/, run: .venv/bin/python manage.py createsuperuser
 """
 
 
 class Command(BaseCommand):
-    """Makes a user who can sign in, and a key; says nothing once the database has any key."""
+    """Creates a user with an API key and a password. Does nothing if the database has an API key."""
 
-    help = "Make a user with an API key and a password, and print them, if the database has no key at all."
+    help = "Create a user with an API key and a password, and print them. Do nothing if any API key exists."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the name of the user who gets the key."""
+        """Add the username."""
         parser.add_argument("username", metavar="USERNAME")
 
-    @transaction.atomic  # what could not be printed is not kept
+    @transaction.atomic  # if printing fails, nothing is stored
     def handle(self, **options: Any) -> None:
-        """Make the key, unless there is one. Raises CommandError when the name cannot be taken."""
+        """Create the user and the key. Raises CommandError if the username is invalid."""
         if ApiKey.objects.exists():
             return
         key = StringIO()
@@ -53,9 +53,9 @@ class Command(BaseCommand):
 
 
 def password_of(user: User) -> str:
-    """Name the user's password, made here if there is none yet."""
+    """Return a phrase that gives the user's password. Sets one if the user has none."""
     if user.has_usable_password():
-        return "the password you know"
+        return "your existing password"
     password = secrets.token_urlsafe(12)
     user.set_password(password)
     user.save(update_fields=["password"])
@@ -63,6 +63,6 @@ def password_of(user: User) -> str:
 
 
 def address() -> str:
-    """Return where a client on this machine finds the service."""
+    """Return the URL of the service for a client on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104
     return f"http://[{host}]:{settings.PORT}" if ":" in host else f"http://{host}:{settings.PORT}"

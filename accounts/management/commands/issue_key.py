@@ -1,4 +1,4 @@
-"""Makes an API key from the shell, for the first user and for scripts that set a service up."""
+"""Creates an API key from the shell, for the first user and for provisioning scripts."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -13,23 +13,23 @@ from accounts.models import ApiKey, User
 
 
 class Command(BaseCommand):
-    """Prints the new key, alone, on standard output; it cannot be shown again."""
+    """Creates an API key and prints only the key on standard output."""
 
-    help = "Make an API key for a user, and print it; it cannot be shown again."
+    help = "Create an API key for a user and print it. The key cannot be shown again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the user, and what the key may do."""
+        """Add the user and the fields of the key."""
         parser.add_argument("username", metavar="USERNAME")
-        parser.add_argument("--create-user", action="store_true", help="make the user if there is none")
-        parser.add_argument("--name", default="default", help="what the key is for")
-        parser.add_argument("--read-only", action="store_true", help="the key may read but not write")
-        parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
+        parser.add_argument("--create-user", action="store_true", help="create the user if it does not exist")
+        parser.add_argument("--name", default="default", help='what the key is used for (default: "default")')
+        parser.add_argument("--read-only", action="store_true", help="create a key that can only read")
+        parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: no expiry")
 
     def handle(self, **options: Any) -> None:
-        """Make the key. Raises CommandError when there is no such user, or a value cannot be taken."""
+        """Create the key. Raises CommandError if the user does not exist or a value is invalid."""
         days = options["expires_in_days"]
         if days is not None and not 1 <= days <= 36500:
-            raise CommandError(f"--expires-in-days is {days}; it takes 1 to 36500.")
+            raise CommandError(f"--expires-in-days must be from 1 to 36500, not {days}.")
         try:
             with transaction.atomic():
                 _, key = ApiKey.issue(
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         self.stdout.write(key)
 
     def user(self, username: str, *, create: bool) -> User:
-        """Return the user, made without a password if there is none and `create` is set."""
+        """Return the user. If it does not exist and `create` is set, create it without a password."""
         user = User.objects.filter(username=username).first()
         if user is None and create:
             user = User(username=username)
@@ -51,5 +51,5 @@ class Command(BaseCommand):
             user.full_clean()
             user.save()
         if user is None:
-            raise CommandError(f"there is no user {username!r}; --create-user makes one")
+            raise CommandError(f"User {username!r} does not exist. Use --create-user to create it.")
         return user

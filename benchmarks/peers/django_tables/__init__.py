@@ -1,1 +1,1 @@
-"""Goatfish's tables as the Django peers see them; Goatfish's migrations make them."""
+"""Goatfish's tables for the Django peers. Goatfish's migrations create them."""

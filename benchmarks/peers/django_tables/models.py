@@ -14,7 +14,7 @@ def random_id() -> str:
 
 
 class User(models.Model):
-    """Somebody who owns simulations."""
+    """A user who owns simulations."""
 
     id = models.BigAutoField(primary_key=True)
     username = models.CharField(max_length=150, unique=True)
@@ -31,7 +31,7 @@ class ApiKeyManager(models.Manager["ApiKey"]):
     """API keys."""
 
     def valid(self, key: str) -> "ApiKey | None":
-        """Return the record of a key that opens the API now, with its user, in one query."""
+        """Return the record of a valid key with its user, in one query."""
         digest = hashlib.sha256(key.encode()).digest()
         return (
             self.select_related("user")
@@ -46,7 +46,7 @@ class ApiKeyManager(models.Manager["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """The right to act as a user."""
+    """An API key of a user."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.CASCADE)
@@ -63,7 +63,7 @@ class ApiKey(models.Model):
 
 
 class Simulation(models.Model):
-    """A named period of somebody's."""
+    """A simulation."""
 
     id = models.CharField(primary_key=True, max_length=20, default=random_id, editable=False)
     owner = models.ForeignKey(User, models.CASCADE)
@@ -79,7 +79,7 @@ class Simulation(models.Model):
         db_table = "simulations_simulation"
 
     def change(self, **values: object) -> None:
-        """Set fields; the version and the time of the last change follow."""
+        """Set fields, and update the version and `updated_at`."""
         for name, value in values.items():
             setattr(self, name, value)
         self.version += 1

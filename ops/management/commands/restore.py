@@ -1,37 +1,34 @@
-"""Reads a backup into a new database."""
+"""`manage.py restore FILE`."""
 
-import sys
 from argparse import ArgumentParser
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db import DEFAULT_DB_ALIAS
 
-from ops.backups.restores import restore
-from ops.backups.tables import BackupError
+from ops.backups import FAILURES, restore
+from ops.health import migrations_are_missing
 
 
 class Command(BaseCommand):
-    """Restores all of a backup or, where anything is wrong with it, nothing."""
+    """Reports whether `migrate` has work to do afterwards."""
 
-    help = "Restore a backup into a database that was migrated and holds nothing; `-` is standard input."
+    help = "Restore a backup into an empty database, before `migrate`."
 
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the name of the file."""
-        parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="default: the only one")
+        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
 
     def handle(self, **options: Any) -> None:
-        """Restore it. Raises CommandError, and the database is as it was."""
-        name = options["file"]
+        """Raises CommandError, and then the database is as it was."""
         try:
-            with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
-                rows = restore(file, options["database"], sys.stderr)
-        except (BackupError, DatabaseError, OSError) as error:
+            restore(options["file"], options["database"])
+        except FAILURES as error:
             raise CommandError(str(error).partition("\n")[0]) from error
+        if migrations_are_missing(options["database"]):
+            self.stdout.write("The backup is from an older version: run manage.py migrate.")
         if options["verbosity"]:
-            self.stdout.write(f"Restored {rows:,} rows.")
+            self.stdout.write(f"Restored {options['file']}.")

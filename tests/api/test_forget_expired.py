@@ -1,4 +1,4 @@
-"""`manage.py forget_answers`."""
+"""`manage.py forget_expired`."""
 
 from datetime import timedelta
 from io import StringIO
@@ -7,13 +7,13 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from api.idempotency import forget_expired
-from api.models import KeptAnswer, KeptUpload
+from api.models import PendingUpload, StoredResponse
 from tests.base import ApiTestCase
 
 
 class ForgetAnswersTests(ApiTestCase):
     def keep(self, key: str, hours: int) -> None:
-        KeptAnswer.objects.create(
+        StoredResponse.objects.create(
             owner=self.alice,
             key=key,
             fingerprint=b"",
@@ -28,21 +28,21 @@ class ForgetAnswersTests(ApiTestCase):
             self.keep(key, hours)
         for user, hours in ((self.alice, 23), (self.bob, 25)):
             time = timezone.now() - timedelta(hours=hours)
-            KeptUpload.objects.create(owner=user, content=b"", created_at=time)
+            PendingUpload.objects.create(owner=user, content=b"", created_at=time)
         out = StringIO()
-        call_command("forget_answers", stdout=out)
-        self.assertEqual(out.getvalue(), "Deleted 2 kept answers.\nDeleted 1 unconfirmed uploads.\n")
-        self.assertEqual(set(KeptAnswer.objects.values_list("key", flat=True)), {"new", "young"})
-        self.assertEqual(KeptUpload.objects.get().owner, self.alice)
+        call_command("forget_expired", stdout=out)
+        self.assertEqual(out.getvalue(), "Deleted 2 stored responses.\nDeleted 1 unconfirmed uploads.\n")
+        self.assertEqual(set(StoredResponse.objects.values_list("key", flat=True)), {"new", "young"})
+        self.assertEqual(PendingUpload.objects.get().owner, self.alice)
 
     def test_takes_a_batch_at_a_time(self) -> None:
         for number in range(5):
             self.keep(str(number), 25)
         self.assertEqual(forget_expired(batch=2), 5)
-        self.assertFalse(KeptAnswer.objects.exists())
+        self.assertFalse(StoredResponse.objects.exists())
 
     def test_a_request_deletes_some_of_its_owner_along_the_way(self) -> None:
         self.keep("old", 25)
         body = {"name": "x", "start_date": "2026-01-01", "end_date": "2026-01-01"}
         self.call("POST", "/api/simulations", body, headers={"Idempotency-Key": "new"})
-        self.assertEqual(list(KeptAnswer.objects.values_list("key", flat=True)), ["new"])
+        self.assertEqual(list(StoredResponse.objects.values_list("key", flat=True)), ["new"])
