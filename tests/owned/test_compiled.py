@@ -18,7 +18,7 @@ from accounts.keys import digest_of
 from accounts.models import ApiKey, User
 from api.paging import fetch, page_query
 from owned.compiled import Compiled, CompiledUpdate, Parameter, cursor_of
-from owned.querysets import parameter, select_one, update_one, where
+from owned.statements import parameter, select_one, update_one, where
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 from tests.base import issue_key
@@ -88,7 +88,7 @@ class CompiledTests(TestCase):
 
     def test_an_update_changes_the_row_at_its_version_alone(self) -> None:
         field: Any = Simulation._meta.get_field("name")
-        update = update_one(Simulation, (field,))
+        update: Any = update_one(Simulation, [(field, None, "new")])
         at = {"owner": self.alice.pk, "id": self.row.pk}
         self.assertEqual(update.write("default", **at, version=2, **{"new name": "new"}), 0)
         self.assertEqual(update.write("default", **at, version=1, **{"new name": "new"}), 1)

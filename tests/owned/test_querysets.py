@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from owned.compiled import Compiled
 from owned.models import Version
-from owned.querysets import OwnedQuerySet, parameter, where
+from owned.querysets import OwnedQuerySet
+from owned.statements import parameter, where
 from simulations.models import Simulation
 from tests.owned.things.cases import ThingTestCase
 from tests.owned.things.models import Everything, Notice, Thing

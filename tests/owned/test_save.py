@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
@@ -16,7 +17,7 @@ from accounts.models import User
 from owned.models import Version, VersionConflict
 from simulations.models import Simulation
 from tests.base import VALID
-from tests.databases import make_database, remove_database
+from tests.databases import add_sqlite, remove_database
 from tests.owned.things.cases import ThingTestCase
 from tests.owned.things.models import Part, Thing
 
@@ -370,8 +371,9 @@ class ConcurrencyTests(TransactionTestCase):
             cls.using = "writers"
             cls.databases = {"default", "writers"}
             folder = Path(cls.enterClassContext(TemporaryDirectory()))
-            make_database(cls.using, folder / "writers.sqlite3")
+            add_sqlite(cls.using, folder / "writers.sqlite3")
             cls.addClassCleanup(remove_database, cls.using)
+            call_command("migrate", database=cls.using, verbosity=0)
         super().setUpClass()
 
     def test_of_many_savers_at_once_one_wins_and_one_version_is_kept(self) -> None:
