@@ -63,10 +63,11 @@ class CompiledTests(TestCase):
             plain = list(selection.of(mine).values(*fields))
             with self.subTest(filters, sort=sort):
                 for _ in range(2):
-                    self.assertEqual(fetch(mine, selection, fields, 100, None), plain)
+                    self.assertEqual([f.item for f in fetch(mine, selection, fields, 100, None)], plain)
                 if plain:
                     place = (str(plain[0][selection.key]), plain[0]["id"])
-                    self.assertEqual(fetch(mine, selection, fields, 100, place), plain[1:])
+                    found = fetch(mine, selection, fields, 100, place)
+                    self.assertEqual([f.item for f in found], plain[1:])
 
     def test_a_filter_by_one_value_is_built_once(self) -> None:
         sent: list[dict[str, Any]] = [{"name": "a"}, {"active_on": "2026-01-01"}, {"q": "a"}]
