@@ -14,7 +14,7 @@ from owned.copying import copy_in
 from owned.ids import ID_PATTERN
 from owned.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
-from owned.validation import attributes, check_values, checked, own_fields, owned_keys
+from owned.validation import attributes, check_values, checked, new_row, own_fields, owned_keys
 from owned.versions import keep, keep_deleted, kept, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -88,12 +88,12 @@ class OwnedQuerySet(QuerySet[ModelT]):
         no signals. Raises ValidationError and IntegrityError.
         """
         self._for_write = True
-        now, stamped, rows = timezone.now(), stamps(), []
+        now, shared = timezone.now(), {**self._owner(), **stamps()}
+        rows: list[Any] = []
         for place, item in enumerate(items):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
-            given = {"created_at": time, "updated_at": time, **stamped, **attributes(self.model, values)}
-            rows.append(self.model(**self._owner(), **given))
+            rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **shared, **values}))
         self._insert_many(rows, lambda: copy_in(self.db, rows) or QuerySet.bulk_create(self, rows))
         return [row.pk for row in rows]
 

@@ -49,6 +49,22 @@ def attributes(model: type[models.Model], values: Mapping[str, Any]) -> dict[str
     return {n if isinstance(v, models.Model) else keys.get(n, n): v for n, v in values.items()}
 
 
+def new_row(model: type[models.Model], values: Mapping[str, Any]) -> models.Model:
+    """Return an instance with these values; positional arguments take a third of the time of named ones."""
+    keys = foreign_keys(model)
+    given = {keys.get(n, n): v.pk if isinstance(v, models.Model) else v for n, v in values.items()}
+    row = model(*(given.pop(name) if name in given else default() for name, default in _defaults(model)))
+    if given:
+        raise TypeError(f"{model.__name__} has no fields {', '.join(given)}")
+    return row
+
+
+@cache
+def _defaults(model: type[models.Model]) -> list[tuple[str, Any]]:
+    fields = model._meta.concrete_fields
+    return [(f.attname, (lambda: models.DEFERRED) if f.generated else f.get_default) for f in fields]
+
+
 def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
     """Return the values of an object's attributes that are named as the fields that a resource adds."""
     return {name: getattr(item, name) for name in _added(model) if hasattr(item, name)}
