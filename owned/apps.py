@@ -8,4 +8,4 @@ class OwnedConfig(AppConfig):
 
     def ready(self) -> None:
         """Set new connections up."""
-        from owned import times  # noqa: F401
+        from owned.postgresql import times  # noqa: F401

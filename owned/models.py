@@ -9,8 +9,8 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.ids import ID_LENGTH, random_id
+from owned.postgresql.replicas import note_write
 from owned.querysets import OwnedManager
-from owned.replicas import note_write
 from owned.statements import update_one
 from owned.validation import attributes, check_values, checked, compared
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps

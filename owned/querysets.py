@@ -10,9 +10,9 @@ from django.db import NotSupportedError, connections, models, router, transactio
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from owned.copying import copy_in
 from owned.ids import ID_PATTERN
-from owned.replicas import alias_for, note_write
+from owned.postgresql.copying import copy_in
+from owned.postgresql.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
 from owned.validation import attributes, check_values, checked, new_row, own_fields, owned_keys
 from owned.versions import keep, keep_deleted, kept, stamps

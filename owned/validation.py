@@ -7,7 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connections, models
 
-from owned.versions import Stamped
+from owned.versions import STAMPS, Stamped
+
+SHARED = frozenset({"id", "owner", "created_at", "updated_at", "version", *STAMPS})
+"""The fields of OwnedModel; a resource adds others."""
 
 
 @cache
@@ -72,12 +75,7 @@ def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
 
 @cache
 def _added(model: type[models.Model]) -> list[str]:
-    from owned.models import OwnedModel
-
-    shared = {field.name for field in OwnedModel._meta.get_fields()}
-    fields = [
-        field for field in model._meta.concrete_fields if field.name not in shared and not field.generated
-    ]
+    fields = [f for f in model._meta.concrete_fields if f.name not in SHARED and not f.generated]
     return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
 
 

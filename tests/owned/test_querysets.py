@@ -12,15 +12,19 @@ from django.test import TransactionTestCase
 from django.utils import timezone
 
 from owned.compiled import Compiled
-from owned.models import Version
+from owned.models import OwnedModel, Version
 from owned.querysets import OwnedQuerySet
 from owned.statements import parameter, where
+from owned.validation import SHARED
 from simulations.models import Simulation
 from tests.owned.things.cases import ThingTestCase
 from tests.owned.things.models import Everything, Notice, Thing
 
 
 class OwnerTests(ThingTestCase):
+    def test_the_shared_fields_are_those_of_the_base_model(self) -> None:
+        self.assertEqual(SHARED, {field.name for field in OwnedModel._meta.get_fields()})
+
     def test_an_owner_sees_their_own_rows_alone(self) -> None:
         mine, theirs = self.thing(), self.thing(owner=self.bob)
         rows = Thing.objects.for_owner(self.alice)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from django.db import connection
 
-from owned.times import OID, UTCLoader
+from owned.postgresql.times import OID, UTCLoader
 from simulations.models import Simulation
 from tests.base import ApiTestCase
 
