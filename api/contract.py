@@ -1,7 +1,10 @@
 """The API that keeps the HTTP contract: django-ninja, made strict with its own hooks."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.http import require_safe
@@ -11,7 +14,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from api.openapi.document import Document
-from api.operations.decorators import act, serve
+from api.operations.decorators import Run, act, operation_of, serve
 from api.operations.parsing import StrictParser
 from api.operations.responses import Renderer
 from api.problems.handlers import install_handlers
@@ -22,7 +25,12 @@ from ops.middleware.security_headers import ContentSecurityPolicyMiddleware
 
 
 class ContractAPI(NinjaAPI):
-    """A NinjaAPI whose operations keep the contract. What ninja documents works here too."""
+    """A NinjaAPI whose operations keep the contract. What ninja documents works here too.
+
+    What it cannot serve is an error of `manage.py check` (`api.checks`), never an exception at import.
+    """
+
+    instances: ClassVar[list["ContractAPI"]] = []
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -37,10 +45,23 @@ class ContractAPI(NinjaAPI):
                 **options,
             }
         )
-        self.add_decorator(serve, mode="view")
-        self.add_decorator(act, mode="operation")
+        self.add_decorator(self._serve, mode="view")
+        self.add_decorator(self._act, mode="operation")
         install_handlers(self)
+        self.functions: list[Callable[..., Any]] = []
+        self.operations: list[Operation | None] = []
+        """The operation of each function, or None for one that a decorator hides. `urls` completes both."""
         self._documents: dict[str, OpenAPISchema] = {}
+        self.instances.append(self)
+
+    def _serve(self, run: Run) -> Any:
+        operation = operation_of(run)
+        self.operations.append(operation)
+        return refuse if operation is None else serve(operation, run)
+
+    def _act(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        self.functions.append(function)
+        return act(function)
 
     def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:
         """Add a router; each object that can be updated with PATCH can be with POST, too."""
@@ -80,3 +101,8 @@ class ContractAPI(NinjaAPI):
                         raise Problem(MALFORMED_REQUEST, detail)
                 errors.append(field_error(error, source, names))
         return ValidationError(errors)
+
+
+def refuse(request: HttpRequest, **path: Any) -> Any:
+    """Stand for an operation that is hidden: a 500 problem."""
+    raise ImproperlyConfigured("A decorator hides this operation; `manage.py check` names it.")

@@ -56,7 +56,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def imported_modules(path: Path, known: dict[str, Path]) -> set[str]:
-    """Return the known modules that a module imports: `from a import b` may name a module or what is in one."""
+    """Return the known modules that a module imports; `from a import b` may name one or not."""
     names = set(imports(path))
     return {name if name in known else name.rpartition(".")[0] for name in names} & known.keys()
 

@@ -1,6 +1,6 @@
 """The schemas of a bulk create."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -26,16 +26,17 @@ class Bulk(In, Generic[InT]):
     items: list[Annotated[InT, BeforeValidator(_readable)]] = Field(min_length=1, max_length=BULK_ROWS)
 
     @classmethod
-    def item_schema(cls) -> type[In]:
-        """Return the schema of one object."""
-        item: type[In] = cls.__pydantic_generic_metadata__["args"][0]
-        return item
+    def item_schema(cls) -> Any:
+        """Return what the brackets of `Bulk[…]` hold."""
+        (item,) = get_args(cls.model_fields["items"].annotation)
+        return get_args(item)[0]
 
     @classmethod
     def body_reader(cls) -> BodyReader:
-        """Accept JSON, CSV and NDJSON of up to 10 MiB."""
-        csv = read_csv_of(cls.item_schema())
-        return BodyReader({JSON: parse_json, CSV: csv, NDJSON: read_ndjson}, limit=10 * MEBIBYTE)
+        """Accept JSON, CSV and NDJSON of up to 10 MiB. The fields of an `In` are the columns of CSV."""
+        item = cls.item_schema()
+        csv = {CSV: read_csv_of(item)} if hasattr(item, "model_fields") else {}
+        return BodyReader({JSON: parse_json, **csv, NDJSON: read_ndjson}, limit=10 * MEBIBYTE)
 
 
 class Created(Out):

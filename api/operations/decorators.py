@@ -16,7 +16,6 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from ninja.errors import ConfigError
 from ninja.operation import Operation
 
 from api.operations.idempotency import Retry
@@ -80,9 +79,8 @@ class Exchange:
         return response
 
 
-def serve(run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+def serve(operation: Operation, run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
     """Give each request its exchange, and end it."""
-    operation = operation_of(run)
     plan = Plan(operation)
 
     def write(request: HttpRequest, **path: Any) -> HttpResponseBase:
@@ -113,13 +111,10 @@ def serve(run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]
     return async_view if operation.is_async else view
 
 
-def operation_of(run: Run) -> Operation:
-    """Return the operation that is run, whatever `decorate_view` has put around it. Raises ConfigError."""
+def operation_of(run: Run) -> Operation | None:
+    """Return the operation that is run, or None if a decorator hides it: one without `functools.wraps`."""
     operation = getattr(inspect.unwrap(run), "__self__", None)
-    if not isinstance(operation, Operation):
-        name = getattr(run, "__qualname__", run)
-        raise ConfigError(f"{name} hides the operation that it decorates; use functools.wraps in it.")
-    return operation
+    return operation if isinstance(operation, Operation) else None
 
 
 def act(function: Callable[..., Any]) -> Callable[..., Any]:
