@@ -53,7 +53,9 @@ class StateValue(Cast):
 
     def get_db_converters(self, connection: Any) -> list[Any]:
         converters = super().get_db_converters(connection)
-        exact: dict[Any, Any] = {"real": float, "BLOB": bytes.fromhex} if connection.vendor == "sqlite" else {}
+        exact: dict[Any, Any] = (
+            {"real": float, "BLOB": bytes.fromhex} if connection.vendor == "sqlite" else {}
+        )
         convert = exact.get(self.output_field.db_type(connection))
         first = [lambda value, *_: None if value is None else convert(value)] if convert else []
         return [*first, *converters]

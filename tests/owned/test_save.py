@@ -222,9 +222,8 @@ class SaveTests(ThingTestCase):
 
     def test_every_statement_names_the_owner(self) -> None:
         row = Thing.objects.for_owner(self.alice).create(name="a")
-        with CaptureQueriesContext(connection) as queries:
-            with transaction.atomic():
-                Thing.objects.for_owner(self.alice).get_for_update(row.pk).change(name="b")
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            Thing.objects.for_owner(self.alice).get_for_update(row.pk).change(name="b")
         sent = [q["sql"] for q in queries if "things_thing" in q["sql"] and "double" not in q["sql"][:20]]
         self.assertGreaterEqual(len(sent), 3)
         for sql in sent[:3]:
