@@ -11,7 +11,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as ModelError
-from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
@@ -60,7 +60,6 @@ def install_handlers(api: NinjaAPI) -> None:
         SuspiciousOperation: _problem(MALFORMED_REQUEST, "The request is malformed."),
         VersionConflict: _version_conflict,
         IntegrityError: _constraint,
-        DataError: _problem(CONFLICT, "The database does not accept a value."),
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
         InternalError: _internal,
