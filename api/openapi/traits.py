@@ -54,7 +54,6 @@ class Traits:
     def problems(self) -> dict[int, list[ProblemType]]:
         """Return the problems that it can respond with, by status."""
         header, changes = self.request_headers(), self.on_object and self.writes
-        retries = "Idempotency-Key" in header
         found = [
             *([types.MALFORMED_REQUEST] if self.body or "If-Match" in header else []),
             *([types.INVALID_KEY, types.RATE_LIMITED] if self.authenticates else []),
