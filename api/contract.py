@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.http import require_safe
@@ -57,7 +58,7 @@ class ContractAPI(NinjaAPI):
     def _serve(self, run: Run) -> Any:
         operation = operation_of(run)
         self.operations.append(operation)
-        return refuse if operation is None else serve(operation, run)
+        return refuse if operation is None else serve(self, operation, run)
 
     def _act(self, function: Callable[..., Any]) -> Callable[..., Any]:
         self.functions.append(function)
@@ -80,7 +81,9 @@ class ContractAPI(NinjaAPI):
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
         """Return the document, made once for each prefix: stock ninja makes it anew for each request."""
-        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        prefix = path_prefix
+        if prefix is None:
+            prefix = reverse(f"{self.urls_namespace}:api-root", kwargs=path_params or {})
         if prefix not in self._documents:
             self._documents[prefix] = Document(self, prefix)
         return self._documents[prefix]

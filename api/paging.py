@@ -78,11 +78,10 @@ def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
     After a few runs a prepared statement has one plan for all values, and the one that suits a day with many
     matches reads all of the owner's rows for a day with none (docs/query-plans.md).
     """
-    if not where.filters or connections[using].vendor != "postgresql":
-        yield
-        return
-    connections[using].ensure_connection()
     connection = connections[using].connection
+    if not where.filters or connections[using].vendor != "postgresql" or connection is None:
+        yield  # nothing is prepared yet on a connection that is still to be opened
+        return
     threshold, connection.prepare_threshold = connection.prepare_threshold, None
     try:
         yield

@@ -25,7 +25,7 @@ from psycopg.pq import Conninfo
 
 from ops.models import Backup
 
-SIGNATURES = {"postgresql": b"PGDMP", "sqlite": b"SQLite format 3\0"}
+SIGNATURES = {"postgresql": ("PostgreSQL", b"PGDMP"), "sqlite": ("SQLite", b"SQLite format 3\0")}
 SESSIONS = Session._meta.db_table
 
 
@@ -54,9 +54,10 @@ def back_up(path: Path, using: str) -> Backup:
 def restore(path: Path, using: str) -> None:
     """Restore all of a backup into an empty database, or nothing."""
     connection = connections[using]
+    name, signature = SIGNATURES[connection.vendor]
     with path.open("rb") as file:
-        if not file.read(16).startswith(SIGNATURES[connection.vendor]):
-            raise BackupError(f"{path} is not a backup of a {connection.display_name} database.")
+        if not file.read(16).startswith(signature):
+            raise BackupError(f"{path} is not a backup of a {name} database.")
     if not is_empty(using):
         raise BackupError("The database has tables. Restore into a new one, before `manage.py migrate`.")
     if connection.vendor == "postgresql":
@@ -107,7 +108,12 @@ def server(using: str) -> tuple[str, str]:
     if getattr(settings, "PGBOUNCER", False):  # pg_dump would leave its `search_path` to the service
         raise BackupError("PgBouncer cannot be used: set DATABASE_URL to PostgreSQL, and PGBOUNCER=false.")
     connections[using].close()  # it would be idle for as long as the program runs
-    parameters = connections[using].get_connection_params()
+    known = settings.DATABASES[using]
+    parameters = {
+        "dbname": known["NAME"],
+        **{name: known[name.upper()] for name in ("user", "password", "host", "port") if known[name.upper()]},
+        **known["OPTIONS"],
+    }
     # libpq marks secrets with an asterisk. What it does not know belongs to Django and psycopg.
     public = {option.keyword.decode() for option in Conninfo.get_defaults() if option.dispchar != b"*"}
     dsn = make_conninfo(**{name: parameters[name] for name in public & parameters.keys()})
@@ -141,7 +147,7 @@ def run(program: str, *arguments: str, password: str = "") -> None:
 
 def copy_sqlite(draft: Path, using: str) -> None:
     """Copy a database file in one step: writers neither wait nor restart it."""
-    connections[using].ensure_connection()
+    connections[using].cursor().close()  # opens the connection
     with closing(sqlite3.connect(draft)) as copy:
         connections[using].connection.backup(copy)
         # A file that is not in WAL mode can be read where nothing can be written.

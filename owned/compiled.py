@@ -10,13 +10,28 @@ from math import inf
 from threading import local
 from typing import Any, NamedTuple
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, IntegerField, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = Sequence[Any]
+
+
+BITS = {"SmallIntegerField": 16, "SmallAutoField": 16, "BigIntegerField": 64, "BigAutoField": 64}
+BITS |= {f"Positive{name}": bits for name, bits in BITS.items()}
+
+
+def integer_range(field: "Field[Any, Any]", vendor: str) -> tuple[int, int]:
+    """Return the least and the greatest integer that a column can hold; SQLite gives all of them 64 bits."""
+    kind = field.get_internal_type()
+    bound = 2 ** ((64 if vendor == "sqlite" else BITS.get(kind, 32)) - 1)
+    return 0 if kind.startswith("Positive") else -bound, bound - 1
+
+
+def quoted(name: Any) -> str:
+    """Return the name of a table or a column as SQL has it."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 class Parameter(Expression):
@@ -36,7 +51,7 @@ class Parameter(Expression):
         """
         field: Field[Any, Any] = self.output_field
         if isinstance(field, IntegerField) and value is not None:
-            low, high = connection.ops.integer_field_range(field.get_internal_type())
+            low, high = integer_range(field, connection.vendor)
             if not low <= value <= high:
                 return inf if value > high else -inf
         return field.get_db_prep_value(value, connection)
@@ -55,15 +70,15 @@ class Plan(NamedTuple):
     sql: str
     parameters: list[Any]
     compiler: SQLCompiler
-    converters: dict[int, Any]
+    connection: BaseDatabaseWrapper
 
-    def execute(self, values: dict[str, Any]) -> CursorWrapper:
+    def execute(self, values: dict[str, Any]) -> Any:
         """Run the statement with these values of its parameters."""
-        connection = self.compiler.connection
         filled = [
-            p.prepare(values[p.name], connection) if isinstance(p, Parameter) else p for p in self.parameters
+            p.prepare(values[p.name], self.connection) if isinstance(p, Parameter) else p
+            for p in self.parameters
         ]
-        cursor = cursor_of(connection)
+        cursor = cursor_of(self.connection)
         cursor.execute(self.sql, filled)
         return cursor
 
@@ -71,17 +86,22 @@ class Plan(NamedTuple):
 _kept = local()
 
 
-def cursor_of(connection: BaseDatabaseWrapper) -> CursorWrapper:
+def cursor_of(connection: BaseDatabaseWrapper) -> Any:
     """Return this thread's cursor, which is reused: creating one takes a quarter of a query's time.
 
     A query that is logged (`DEBUG`, tests) gets a new one.
     """
-    cursor: CursorWrapper | None = vars(_kept).get(connection.alias)
+    cursor: Any = vars(_kept).get(connection.alias)
     if connection.queries_logged or cursor is None or cursor.connection is not connection.connection:
         cursor = connection.cursor()
         if not connection.queries_logged:
             vars(_kept)[connection.alias] = cursor
     return cursor
+
+
+def is_closed(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether psycopg has found that the server closed a connection; SQLite has none to close."""
+    return bool(getattr(connection.connection, "closed", False))
 
 
 class Compiled:
@@ -95,14 +115,13 @@ class Compiled:
     def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
         """Run the query with a value for each of its parameters."""
         plan = self.plan_for(using)
-        rows = plan.execute(values).fetchall()
-        return list(plan.compiler.apply_converters(rows, plan.converters)) if plan.converters else rows
+        return list(plan.compiler.results_iter([plan.execute(values).fetchall()]))
 
     def plan_for(self, using: str) -> Plan:
         """Return the statement for this thread's connection, built at its first use."""
         connection, plans = connections[using], vars(self.plans)
         plan: Plan | None = plans.get(using)
-        if plan is None or plan.compiler.connection is not connection:
+        if plan is None or plan.connection is not connection:
             plan = plans[using] = self.plan(connection)
         return plan
 
@@ -117,7 +136,7 @@ class Compiled:
         try:
             rows = self.rows(using, **values)
         except (OperationalError, InterfaceError):
-            if is_new or connection.in_atomic_block or connection.is_usable():
+            if is_new or not transaction.get_autocommit(using) or not is_closed(connection):
                 raise
             connection.close()
             rows = self.rows(using, **values)
@@ -128,8 +147,7 @@ class Compiled:
         """Build the SQL for a connection."""
         compiler = self.build().query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        columns = [column for column, _, _ in compiler.select or ()]
-        return Plan(sql, list(parameters), compiler, compiler.get_converters(columns))
+        return Plan(sql, list(parameters), compiler, connection)
 
 
 class CompiledWrite(Compiled):
@@ -151,11 +169,11 @@ class CompiledUpdate(CompiledWrite):
     """An UPDATE that sets each field to a value, which is named `new` and the field's attribute."""
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
-        plan, quote = super().plan(connection), connection.ops.quote_name
-        places = ", ".join(f"{quote(str(field.column))} = %s" for field in self.fields)
+        plan = super().plan(connection)
+        places = ", ".join(f"{quoted(field.column)} = %s" for field in self.fields)
         table, where = self.fields[0].model._meta.db_table, plan.sql.partition(" WHERE ")[2]
         news = [NewValue(f"new {field.attname}", field) for field in self.fields]
-        sql = f"UPDATE {quote(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
+        sql = f"UPDATE {quoted(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
         return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
 
 
@@ -163,7 +181,7 @@ class CompiledCopy(CompiledWrite):
     """An INSERT of the rows that a SELECT finds, whose columns are the fields."""
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
-        plan, quote = super().plan(connection), connection.ops.quote_name
+        plan = super().plan(connection)
         table, columns = self.fields[0].model._meta.db_table, [str(field.column) for field in self.fields]
-        into = f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))})"
+        into = f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))})"
         return plan._replace(sql=f"{into} {plan.sql}")

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 from django.core.serializers.json import DjangoJSONEncoder
@@ -17,6 +17,7 @@ from django.http import StreamingHttpResponse
 
 from ops.wrappers import watched
 from owned.compiled import Row
+from owned.states import columns
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -33,7 +34,7 @@ def stream(
     rows: QuerySet[Any], fields: list[str], format: Literal["csv", "ndjson"] = "csv"
 ) -> StreamingHttpResponse:
     """Return a response with these fields of the rows, in their order."""
-    structured = {f.name for f in rows.model._meta.concrete_fields if isinstance(f, JSONField)}
+    structured = {f.name for f in columns(cast(Any, rows.model)) if isinstance(f, JSONField)}
     if format == "csv":
         media_type, write = f"{CSV}; charset=utf-8", partial(write_csv, fields=fields, structured=structured)
     else:

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, QuerySet
 from django.db.models.fields.json import KT
 
-from owned.states import read_states
+from owned.states import columns, read_states
 from owned.versions import CHANGED, CREATED, DELETED, RESTORED, STAMPS, Version, kind_of
 
 
@@ -66,7 +66,7 @@ def changes_between(old: models.Model, new: models.Model) -> list[Change]:
     always = {"version", "updated_at", *STAMPS}
     return [
         Change(str(field.verbose_name).capitalize(), _value(old, field), _value(new, field))
-        for field in new._meta.concrete_fields
+        for field in columns(type(new))
         if field.name not in always and getattr(old, field.attname) != getattr(new, field.attname)
     ]
 

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from django.core.signing import BadSignature, Signer
 from django.db.models import BooleanField, F, Func, QuerySet, Value
-from django.db.models.sql.compiler import SQLCompiler
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 
@@ -22,7 +21,7 @@ class Past(Func):
     output_field = BooleanField()
     arity = 4
 
-    def as_sql(self, compiler: SQLCompiler, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(self, compiler: Any, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the comparison; `operator` is `>` or `<`."""
         parts = [compiler.compile(expression) for expression in self.get_source_expressions()]
         key, tie, value, last = (sql for sql, _ in parts)

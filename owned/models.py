@@ -12,6 +12,7 @@ from owned.ids import ID_LENGTH, random_id
 from owned.postgresql.replicas import note_write
 from owned.querysets import OwnedManager
 from owned.statements import update_one
+from owned.states import columns
 from owned.validation import attributes, check_values, checked, compared
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
 
@@ -123,7 +124,7 @@ class OwnedModel(Stamped):
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Name in Django's UPDATE the version that it replaces; compile it if its values are plain."""
-        is_plain = self._expected and type(base_qs) is models.QuerySet and not base_qs.query.where
+        is_plain = self._expected and self._meta.base_manager_name is None
         update = update_one(type(self), values) if is_plain else None
         if update is None:
             return super()._do_update(base_qs.filter(**self._expected), using, pk_val, values, *args)
@@ -177,11 +178,12 @@ class OwnedModel(Stamped):
     def _refresh_computed(self, using: str, *, generated: bool) -> None:
         """Read what the database computed, in place of the expressions that it was computed from."""
         values = vars(self)
+        kinds = models.GeneratedField if generated else ()
         computed = [
             field.attname
-            for field in self._meta.concrete_fields
+            for field in columns(type(self))
             if field.attname in values
-            and ((generated and field.generated) or hasattr(values[field.attname], "resolve_expression"))
+            and (isinstance(field, kinds) or hasattr(values[field.attname], "resolve_expression"))
         ]
         if computed:
             self.refresh_from_db(using, computed)

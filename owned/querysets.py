@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.conf import settings
-from django.db import NotSupportedError, connections, models, router, transaction
+from django.db import NotSupportedError, models, router, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -60,7 +60,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
     def get_for_update(self, id: str) -> ModelT:
         """Return one row, locked until the end of the caller's transaction. Raises DoesNotExist."""
         using = router.db_for_write(self.model)
-        if not connections[using].in_atomic_block:
+        if transaction.get_autocommit(using):
             return self.select_for_update().get(pk=id)  # Django's error
         return self._get(id, using, lock=True)
 
@@ -87,57 +87,56 @@ class OwnedQuerySet(QuerySet[ModelT]):
         the one before, so newest first is their order. Like `bulk_create`, this calls no `save()` and sends
         no signals. Raises ValidationError and IntegrityError.
         """
-        self._for_write = True
+        using = self._writer()
         now, shared = timezone.now(), {**self._owner(), **stamps()}
         rows: list[Any] = []
         for place, item in enumerate(items):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
             rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **shared, **values}))
-        self._insert_many(rows, lambda: copy_in(self.db, rows) or QuerySet.bulk_create(self, rows))
+        self._insert_many(rows, using, lambda: copy_in(using, rows) or QuerySet.bulk_create(self, rows))
         return [row.pk for row in rows]
 
     def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
         """Create rows as Django does."""
         if kwargs.get("update_conflicts"):
             raise NotSupportedError("update_conflicts would replace versions without keeping them.")
-        self._for_write = True
         rows, stamped = list(objs), stamps()
         for row in rows:
             vars(row).update(stamped)
-        self._insert_many(rows, lambda: super(OwnedQuerySet, self).bulk_create(rows, *args, **kwargs))
+        create = super().bulk_create
+        self._insert_many(rows, self._writer(), lambda: create(rows, *args, **kwargs))
         return rows
 
-    def _insert_many(self, rows: list[Any], insert: Any) -> None:
+    def _insert_many(self, rows: list[Any], using: str, insert: Any) -> None:
         for owner in {row.owner_id for row in rows} if owned_keys(self.model) else {None}:
             theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
             names = checked(self.model)
-            check_values(self.model, self.db, owner, {n: [row.get(n) for row in theirs] for n in names})
-        with transaction.atomic(using=self.db, savepoint=False):
+            check_values(self.model, using, owner, {n: [row.get(n) for row in theirs] for n in names})
+        with transaction.atomic(using=using, savepoint=False):
             if rows:
                 insert()
             for owner in {row.owner_id for row in rows}:
-                note_write(self.db, owner)
+                note_write(using, owner)
 
     def update(self, **values: Any) -> int:
         """Set fields of all rows, and keep the versions that this replaces. Raises ValidationError."""
-        self._for_write = True
         if not values:
             return super().update()
+        using = self._writer()
         columns = {name: [value] for name, value in attributes(self.model, values).items()}
         names = {key.attname for key in owned_keys(self.model)} & columns.keys()
         for owner in self._owners() if names else {None}:
-            check_values(self.model, self.db, owner, columns)
+            check_values(self.model, using, owner, columns)
         news = {"updated_at": timezone.now(), **values, **stamps(), "version": F("version") + 1}
-        with transaction.atomic(using=self.db, savepoint=False):
+        with transaction.atomic(using=using, savepoint=False):
             keep(self._plain())
             self._note_writes()
             return QuerySet.update(kept(self), **news)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows, and keep their versions."""
-        self._for_write = True
-        with transaction.atomic(using=self.db, savepoint=False):
+        with transaction.atomic(using=self._writer(), savepoint=False):
             keep_deleted(self._plain())
             self._note_writes()
             return QuerySet.delete(kept(self))
@@ -145,12 +144,16 @@ class OwnedQuerySet(QuerySet[ModelT]):
     delete.alters_data = update.alters_data = create_many.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
+    def _writer(self) -> str:
+        """Return the database that a write to these rows goes to."""
+        return self.select_for_update().db
+
     def _owner(self) -> dict[str, Any]:
         return {} if self.owner_id is None else {"owner_id": self.owner_id}
 
     def _plain(self) -> "QuerySet[Any]":
         """Return the same rows, without what cannot be locked, as joins and groups."""
-        return QuerySet(self.model, using=self.db).filter(pk__in=self.order_by().values("pk"))
+        return QuerySet(self.model, using=self._writer()).filter(pk__in=self.order_by().values("pk"))
 
     def _owners(self) -> set[Any]:
         return set(self.order_by().values_list("owner_id", flat=True).distinct())

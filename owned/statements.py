@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import QuerySet
 
 from owned.compiled import Compiled, CompiledUpdate, Parameter
+from owned.states import columns
 
 
 def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:
@@ -24,7 +25,7 @@ def where(model: type[models.Model], *names: str) -> "QuerySet[Any, Any]":
 @cache
 def columns_of(model: type[models.Model]) -> list[str]:
     """Return the attributes of all columns, in their order."""
-    return [field.attname for field in model._meta.concrete_fields]
+    return [field.attname for field in columns(model)]
 
 
 @cache

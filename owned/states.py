@@ -1,12 +1,20 @@
 """The state of a row as JSON, written and read back by the database without loss."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.db import models
 from django.db.models import F, Func, JSONField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
+
+
+@cache
+def columns(model: Any) -> tuple["models.Field[Any, Any]", ...]:
+    """Return the fields that have a column, in the order of Django's own INSERT."""
+    fields: tuple[Any, ...] = tuple(model._meta.get_fields())
+    return tuple(field for field in fields if field.concrete and not field.many_to_many)
 
 
 class State(Func):
@@ -19,7 +27,7 @@ class State(Func):
     output_field = JSONField()
 
     def __init__(self, model: type[models.Model]) -> None:
-        super().__init__(*(F(field.attname) for field in model._meta.concrete_fields))
+        super().__init__(*(F(field.attname) for field in columns(model)))
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         names = ", ".join(f"'{column.target.attname}'" for column in self.get_source_expressions())
@@ -64,7 +72,7 @@ def read_states(
     model: type[models.Model], versions: "models.QuerySet[Any]", also: Sequence[str], limit: int
 ) -> list[tuple[tuple[Any, ...], Any]]:
     """Return, for each version, the values of the fields `also`, and its state as an instance."""
-    fields = model._meta.concrete_fields
+    fields = columns(model)
     names = [field.attname for field in fields]
     rows = versions.values_list(*map(F, also), *(StateValue(field) for field in fields))[:limit]
     cut = len(also)

@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connections, models
 
+from owned.compiled import integer_range
+from owned.states import columns
 from owned.versions import STAMPS, Stamped
 
 SHARED = frozenset({"id", "owner", "created_at", "updated_at", "version", *STAMPS})
@@ -16,14 +18,14 @@ SHARED = frozenset({"id", "owner", "created_at", "updated_at", "version", *STAMP
 @cache
 def integer_fields(model: type[models.Model]) -> tuple["models.Field[Any, Any]", ...]:
     """Return the fields whose values the driver would wrap around where they do not fit."""
-    fields = model._meta.concrete_fields
+    fields = columns(model)
     return tuple(f for f in fields if isinstance(f, models.IntegerField) and f.name != "version")
 
 
 @cache
 def owned_keys(model: type[models.Model]) -> tuple["models.ForeignKey[Any, Any]", ...]:
     """Return the foreign keys to owned objects, which must have the same owner."""
-    keys = (f for f in model._meta.concrete_fields if isinstance(f, models.ForeignKey))
+    keys = (f for f in columns(model) if isinstance(f, models.ForeignKey))
     return tuple(key for key in keys if issubclass(key.related_model, Stamped))
 
 
@@ -42,7 +44,7 @@ def checked(model: type[models.Model]) -> tuple[str, ...]:
 @cache
 def foreign_keys(model: type[models.Model]) -> dict[str, str]:
     """Return the attribute of each foreign key, which holds an id, by the name, which holds an object."""
-    keys = (f for f in model._meta.concrete_fields if isinstance(f, models.ForeignKey))
+    keys = (f for f in columns(model) if isinstance(f, models.ForeignKey))
     return {key.name: key.attname for key in keys}
 
 
@@ -64,8 +66,11 @@ def new_row(model: type[models.Model], values: Mapping[str, Any]) -> models.Mode
 
 @cache
 def _defaults(model: type[models.Model]) -> list[tuple[str, Any]]:
-    fields = model._meta.concrete_fields
-    return [(f.attname, (lambda: models.DEFERRED) if f.generated else f.get_default) for f in fields]
+    generated = models.GeneratedField
+    return [
+        (f.attname, (lambda: models.DEFERRED) if isinstance(f, generated) else f.get_default)
+        for f in columns(model)
+    ]
 
 
 def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
 
 @cache
 def _added(model: type[models.Model]) -> list[str]:
-    fields = [f for f in model._meta.concrete_fields if f.name not in SHARED and not f.generated]
+    fields = [f for f in columns(model) if f.name not in SHARED and not isinstance(f, models.GeneratedField)]
     return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
 
 
@@ -89,7 +94,7 @@ def check_values(
     """
     errors = {}
     for field in integer_fields(model):
-        low, high = connections[using].ops.integer_field_range(field.get_internal_type())
+        low, high = integer_range(field, connections[using].vendor)
         values = given(columns.get(field.attname, ()))
         if not all(low <= field.get_prep_value(value) <= high for value in values):
             errors[field.name] = ValidationError(f"must be between {low} and {high}", code="out_of_range")

@@ -17,7 +17,7 @@ from owned.actors import current_actor
 from owned.compiled import CompiledCopy, Parameter
 from owned.ids import ID_LENGTH
 from owned.statements import where
-from owned.states import State
+from owned.states import State, columns
 
 CREATED, CHANGED, DELETED, RESTORED = "created", "changed", "deleted", "restored"
 
@@ -73,9 +73,6 @@ class Version(Stamped):
         return f"{self.kind} {self.object_id} version {self.version}"
 
 
-FIELDS = tuple(field for field in Version._meta.local_concrete_fields)
-
-
 def superseded(rows: "QuerySet[Any]", now: Any) -> "QuerySet[Any, Any]":
     """Return, column by column, the versions that a change of these rows replaces."""
     action = Case(When(version=1, then=Value(CREATED)), default=Value(CHANGED), output_field=_text)
@@ -100,12 +97,12 @@ _text, _time = models.CharField(), models.DateTimeField()
 def _columns(rows: "QuerySet[Any]", **values: Any) -> "QuerySet[Any, Any]":
     kind = Value(kind_of(rows.model), _text)
     known = {"owner": F("owner_id"), "kind": kind, "object_id": F("id"), "state": State(rows.model)}
-    return rows.order_by().values_list(*({**known, **values}[field.name] for field in FIELDS))
+    return rows.order_by().values_list(*({**known, **values}[field.name] for field in columns(Version)))
 
 
 def kind_of(model: type[models.Model]) -> str:
     """Return what versions call a model."""
-    return model._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
+    return columns(model)[-1].model._meta.label_lower
 
 
 @cache
@@ -113,7 +110,7 @@ def _copy_one(model: type[models.Model]) -> CompiledCopy:
     """Return the statement that copies one row at one version, and locks the row."""
     now = Parameter("now", _time)
     return CompiledCopy(
-        FIELDS, lambda: superseded(where(model, "owner", "id", "version").select_for_update(), now)
+        columns(Version), lambda: superseded(where(model, "owner", "id", "version").select_for_update(), now)
     )
 
 
@@ -135,8 +132,9 @@ def keep_deleted(rows: "QuerySet[Any]") -> int:
     number = keep(rows.exclude(_is_copied(rows.model)))  # not again, where objects refer to each other
     if number:
         _copy(rows, tombstones(kept(rows), current_actor()))
-        for relation in rows.model._meta.related_objects:
-            if issubclass(relation.related_model, Stamped):
+        for relation in rows.model._meta.get_fields(include_hidden=True):
+            is_reverse = relation.auto_created and not relation.concrete
+            if is_reverse and issubclass(relation.related_model, Stamped):
                 _keep_related(rows, relation.field)
     return number
 
@@ -162,7 +160,7 @@ def _is_copied(model: type[models.Model]) -> Exists:
 
 def _copy(rows: "QuerySet[Any]", copies: "QuerySet[Any, Any]") -> int:
     try:
-        return CompiledCopy(FIELDS, lambda: copies).write(rows.db)
+        return CompiledCopy(columns(Version), lambda: copies).write(rows.db)
     except EmptyResultSet:
         return 0
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ninja.constants import NOT_SET
 from ninja.operation import Operation
 from pydantic import BaseModel
 
@@ -79,6 +78,6 @@ class Traits:
 def response_schema(operation: Operation) -> Any:
     """Return the schema of the first response that an operation declares, or None."""
     model: Any = next(iter(operation.response_models.values()))
-    if model is None or model is NOT_SET or not issubclass(model, BaseModel):
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return None
     return model.model_fields["response"].annotation

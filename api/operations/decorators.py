@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from api.operations.idempotency import Retry
@@ -27,6 +28,7 @@ from api.problems.types import READ_ONLY_KEY
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Run = Callable[..., HttpResponseBase]
+AsyncRun = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
 class Plan:
@@ -79,20 +81,20 @@ class Exchange:
         return response
 
 
-def serve(operation: Operation, run: Run) -> Run | Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+def serve(api: NinjaAPI, operation: Operation, run: Run) -> Run | AsyncRun:
     """Give each request its exchange, and end it."""
-    plan = Plan(operation)
+    plan, is_async = Plan(operation), inspect.iscoroutinefunction(inspect.unwrap(run))
 
     def write(request: HttpRequest, **path: Any) -> HttpResponseBase:
         exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
-        call = async_to_sync(run) if operation.is_async else run  # type: ignore[arg-type]
+        call = async_to_sync(run) if is_async else run  # type: ignore[arg-type]
         try:
             if "HTTP_IDEMPOTENCY_KEY" in request.META:
                 _ = request.body  # a form cannot be hashed once it is parsed
             with ExitStack() as exchange.stack:
                 return exchange.end(call(request, **path))
         except Exception as error:  # of the commit, as a deferred constraint raises
-            return operation.api.on_exception(request, error)
+            return api.on_exception(request, error)
 
     @wraps(run)
     def view(request: HttpRequest, **path: Any) -> HttpResponseBase:
@@ -108,7 +110,7 @@ def serve(operation: Operation, run: Run) -> Run | Callable[..., Coroutine[Any, 
         exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
         return exchange.end(await run(request, **path))  # type: ignore[misc]
 
-    return async_view if operation.is_async else view
+    return async_view if is_async else view
 
 
 def operation_of(run: Run) -> Operation | None:

@@ -15,6 +15,8 @@ from django.db import models
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from owned.states import columns
+
 SHOWN_AS: tuple[tuple[Any, type], ...] = (
     (models.CharField, str),
     (models.TextField, str),
@@ -49,9 +51,9 @@ def flat_fields(schema: Any, model: Any) -> tuple[str, ...] | None:
         or any(name.startswith("resolve_") for name in dir(schema))
     ):
         return None
-    columns = {field.attname: field for field in model._meta.concrete_fields}
+    known = {field.attname: field for field in columns(model)}
     shown = schema.model_fields
-    return tuple(shown) if all(n in columns and _is_plain(f, columns[n]) for n, f in shown.items()) else None
+    return tuple(shown) if all(n in known and _is_plain(f, known[n]) for n, f in shown.items()) else None
 
 
 def _is_plain(field: Any, column: "models.Field[Any, Any]") -> bool:

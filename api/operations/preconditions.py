@@ -1,11 +1,11 @@
 """Conditional requests (RFC 9110, 13): entity tags, `If-Match`, `If-None-Match`, `If-Modified-Since`."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.http import parse_http_date_safe
 
 from api.problems.problem import Problem, unreadable_header
 from api.problems.types import PRECONDITION_FAILED, PRECONDITION_REQUIRED
@@ -56,9 +56,11 @@ def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
     tags = _read(header) if header else None
     if tags is not None:
         return bool(tags & {"*", etag(version)})
-    header = request.META.get("HTTP_IF_MODIFIED_SINCE")
-    since = parse_http_date_safe(header) if header else None
-    return since is not None and int(updated_at.timestamp()) <= since
+    try:
+        since = parsedate_to_datetime(request.META.get("HTTP_IF_MODIFIED_SINCE", ""))
+    except ValueError:
+        return False
+    return updated_at.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
 def _read(header: str) -> frozenset[str] | None:

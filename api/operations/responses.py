@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import http_date
-from ninja.constants import NOT_SET
 from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 from ninja.responses import NinjaJSONEncoder, Status
@@ -66,8 +65,8 @@ class ObjectResponses:
     def __init__(self, operation: Operation) -> None:
         statuses = list(operation.response_models)
         self.status = statuses[0] if len(statuses) == 1 else 200
-        model = operation.response_models.get(self.status)
-        self.schema = model.model_fields["response"].annotation if model and model is not NOT_SET else None
+        model: Any = operation.response_models.get(self.status)
+        self.schema = model.model_fields["response"].annotation if hasattr(model, "model_fields") else None
         filtered = operation.exclude_unset or operation.exclude_defaults or operation.exclude_none
         self.may_be_flat = len(statuses) == 1 and not filtered and not operation.by_alias
         self.depth = operation.path.strip("/").count("/") + 1 if operation.path.strip("/") else 0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from hmac import compare_digest
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from ops.health import Readiness
@@ -71,7 +71,7 @@ class MetricsMiddleware:
 def has_token(request: HttpRequest) -> bool:
     """Return whether a request carries METRICS_TOKEN, in a time that reveals nothing about it."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return scheme.lower() == "bearer" and constant_time_compare(token, settings.METRICS_TOKEN)
+    return scheme.lower() == "bearer" and compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
 
 
 def count(request: HttpRequest, response: HttpResponseBase, started: float, tally: Tally) -> None:

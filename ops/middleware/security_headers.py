@@ -5,7 +5,6 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import has_vary_header
 
 POLICY = "; ".join(
     (
@@ -34,6 +33,6 @@ class ContentSecurityPolicyMiddleware:
         # Django's debug pages have inline styles.
         if not (settings.DEBUG and response.status_code in (404, 500)):
             response["Content-Security-Policy"] = POLICY
-        if has_vary_header(response, "Cookie") and not response.has_header("Cache-Control"):
+        if "Cookie" in response.get("Vary", "") and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "private, no-store"
         return response

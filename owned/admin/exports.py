@@ -1,6 +1,6 @@
 """Exports from the admin: the rows that were ticked, or all that a search and filters keep."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
 from owned.exports import stream
+from owned.states import columns
 from owned.versions import STAMPS
 
 OWNER = "owner_username"
@@ -46,7 +47,7 @@ class ExportingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         owner = get_user_model()._default_manager.filter(pk=OuterRef("owner"))
         named = rows.annotate(**{OWNER: Subquery(owner.values("username"))})
         placed = {"id", "owner", *STAMPS}
-        own = [field.name for field in self.opts.concrete_fields if field.name not in placed]
+        own = [field.name for field in columns(cast(Any, self.model)) if field.name not in placed]
         return stream(named, ["id", OWNER, *own, *STAMPS])
 
     @admin.action(description="Export selected %(verbose_name_plural)s as CSV", permissions=["view"])

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+import psycopg
+from django import db
 from django.db import connections
+from django.db.models import GeneratedField
 
 from ops.wrappers import watched
+from owned.compiled import quoted
+from owned.states import columns
 
 
 def copy_in(using: str, rows: list[Any]) -> bool:
@@ -12,20 +17,24 @@ def copy_in(using: str, rows: list[Any]) -> bool:
 
     Returns False if COPY cannot: on another database, or for values that the database computes.
     """
-    connection, meta = connections[using], rows[0]._meta
+    connection = connections[using]
+    model: Any = type(rows[0])
     computed = any(hasattr(value, "resolve_expression") for row in rows for value in vars(row).values())
-    if connection.vendor != "postgresql" or meta.parents or computed:
+    if connection.vendor != "postgresql" or len({field.model for field in columns(model)}) > 1 or computed:
         return False
-    fields = [field for field in meta.concrete_fields if not field.generated]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
-    statement = f"COPY {quote(meta.db_table)} ({columns}) FROM STDIN"
+    fields = [field for field in columns(model) if not isinstance(field, GeneratedField)]
+    names = ", ".join(quoted(field.column) for field in fields)
+    statement = f"COPY {quoted(model._meta.db_table)} ({names}) FROM STDIN"
     prepared = [_prepare(field, rows, connection) for field in fields]
 
     def copy_rows() -> None:
-        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in zip(*prepared, strict=True):
-                copy.write_row(row)
+        try:
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in zip(*prepared, strict=True):
+                    copy.write_row(row)
+        except psycopg.Error as error:  # as Django's own methods of a cursor do
+            names = (kind.__name__ for kind in type(error).__mro__)
+            raise next(getattr(db, name) for name in names if hasattr(db, name))(*error.args) from error
 
     watched(connection, statement, copy_rows)
     return True

@@ -29,5 +29,5 @@ class UTCLoader(Loader):
 @receiver(connection_created)
 def read_times_quickly(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Set a new connection up."""
-    if connection.vendor == "postgresql" and connection.timezone is UTC:
+    if connection.vendor == "postgresql":
         connection.connection.adapters.register_loader("timestamptz", UTCLoader)
