@@ -11,7 +11,7 @@ from django.utils import timezone
 from owned.ids import ID_LENGTH, random_id
 from owned.querysets import OwnedManager
 from owned.replicas import note_write
-from owned.statements import update_one
+from owned.statements import insert_one, update_one
 from owned.validation import attributes, check_values, checked, compared
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
 
@@ -121,6 +121,15 @@ class OwnedModel(Stamped):
             raise VersionConflict if self._is_stored(using) else self.DoesNotExist
         if owner != self.owner_id:
             note_write(using, owner)
+
+    def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> Any:
+        """Run Django's INSERT, compiled once if its values are plain."""
+        values = [(f, None, getattr(self, f.attname) if raw else f.pre_save(self, add=True)) for f in fields]
+        if not returning_fields and (insert := insert_one(type(self), values)):
+            insert.write(using, **{f"new {field.attname}": value for field, _, value in values})
+            return []
+        vars(self).update({field.attname: value for field, _, value in values})  # saved in advance: once each
+        return super()._do_insert(manager, using, fields, returning_fields, raw=True)  # type: ignore[misc]
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Name in Django's UPDATE the version that it replaces; compile it if its values are plain."""
