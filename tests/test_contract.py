@@ -30,7 +30,7 @@ class ContractTests(SimpleTestCase):
                 self.assertTrue(NAMED.search(held_by))
                 self.assertEqual(re.sub(r"[\s,]", "", NAMED.sub("", held_by)), "")
 
-    def test_every_test_that_is_named_is_there(self) -> None:
+    def test_every_named_test_exists(self) -> None:
         for page in ("contract.md", "security.md"):
             named = NAMED.findall((settings.BASE_DIR / "docs" / page).read_text())
             self.assertGreater(len(named), 30)

@@ -20,7 +20,7 @@ WITHIN = 600.0  # seconds; a minute of CPU; four of them on a busy machine
 class SchemathesisTests(LiveTestCase):
     variables = {"RATE_LIMIT": "off", "RATE_LIMIT_ANONYMOUS": "off"}
 
-    def test_the_service_does_what_its_document_says(self) -> None:
+    def test_the_service_conforms_to_its_openapi_document(self) -> None:
         _, client = self.start()
         output, report = self.schemathesis(f"{client.base_url}/api/openapi.json")
         self.assertEqual(report["exit_code"], 0, output)

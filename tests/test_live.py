@@ -80,7 +80,7 @@ class LiveTests(LiveTestCase):
         self.assertEqual(created.request.headers["Transfer-Encoding"], "chunked")
         self.assertEqual((created.status_code, created.json()["name"]), (201, "In chunks"), created.text)
 
-    def test_a_body_over_one_mebibyte_is_refused(self) -> None:
+    def test_a_body_over_one_mebibyte_is_rejected(self) -> None:
         _, client = self.start()
         body = b" " * (2**20 + 1)
         for content in (body, iter([body]), body * 11, iter([body] * 11)):
@@ -132,7 +132,7 @@ class LiveTests(LiveTestCase):
         lines = [json.loads(line) for line in log.splitlines()]
         self.assertIn("Starting gunicorn", next(line["message"] for line in lines if "message" in line))
 
-    def test_requests_that_the_server_refuses_are_problems_and_logged(self) -> None:
+    def test_requests_rejected_by_gunicorn_get_a_problem_and_a_log_line(self) -> None:
         server, client = self.start()
         for refused, status in REFUSED.items():
             with self.subTest(status, sent=refused[:30]):

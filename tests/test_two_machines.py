@@ -5,7 +5,7 @@ from tests.live import LiveTestCase
 class TwoMachinesTests(LiveTestCase):
     """Two services on one database: what one was told, the other knows, as no process keeps it to itself."""
 
-    def test_a_client_may_change_machines_with_each_request(self) -> None:
+    def test_a_client_can_use_another_machine_for_each_request(self) -> None:
         _, one = self.start()
         _, two = self.start()
         key = {"Idempotency-Key": "once"}

@@ -58,7 +58,7 @@ class EveryBodyTests(OperationTestCase):
         with self.subTest(name, value=repr(value)[:40]):
             self.assert_at_fault(body, {**body.example, name: value}, f"/{name}", code)
 
-    def test_refuses_what_is_not_json(self) -> None:
+    def test_operations_reject_invalid_json(self) -> None:
         for body in self.bodies():
             for text in (
                 b"",
@@ -73,7 +73,7 @@ class EveryBodyTests(OperationTestCase):
                 with self.subTest(text[:20]):
                     self.assertProblem(self.send(body.operation, body=text), 400, "malformed-request")
 
-    def test_refuses_another_media_type_or_encoding(self) -> None:
+    def test_operations_reject_other_media_types_and_encodings(self) -> None:
         every = {"text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"}
         every |= {"application/merge-patch+json", "text/csv", "application/x-ndjson", "application/xml"}
         for body in self.bodies():
@@ -88,14 +88,14 @@ class EveryBodyTests(OperationTestCase):
                 declared = self.send(body.operation, content_type=f"{media_type}; charset=latin-1")
                 self.assertProblem(declared, 415, "unsupported-media-type")
 
-    def test_takes_utf8_that_is_declared_and_every_documented_form_of_json(self) -> None:
+    def test_operations_accept_declared_utf8_and_every_documented_json_type(self) -> None:
         for operation in self.each():
             for media_type in operation.details.get("requestBody", {"content": ()})["content"]:
                 if media_type.endswith(("/json", "+json")):
                     response = self.send(operation, content_type=f'{media_type}; charset="UTF-8"')
                     self.assertEqual(response.status_code, operation.success, response.content)
 
-    def test_refuses_a_body_that_is_too_large(self) -> None:
+    def test_operations_reject_a_body_that_is_too_large(self) -> None:
         for body in self.bodies():
             limit = (10 if body.operation.kind == "bulk" else 1) * 2**20
             response = self.send(body.operation, body=b" " * (limit + 1))
@@ -103,27 +103,27 @@ class EveryBodyTests(OperationTestCase):
             response = self.send(body.operation, body=b" " * limit)
             self.assertProblem(response, 400, "malformed-request")
 
-    def test_refuses_what_is_no_object(self) -> None:
+    def test_operations_reject_json_that_is_not_an_object(self) -> None:
         values: list[Any] = [[], "text", 1, None, True, [{}]]
         for body in self.bodies():
             for value in values:
                 with self.subTest(value):
                     self.assert_at_fault(body, value, "", "model_type")
 
-    def test_refuses_unknown_and_server_set_fields(self) -> None:
+    def test_operations_reject_unknown_and_server_set_fields(self) -> None:
         for body in self.bodies():
             for name in (*SERVER_SET, "colour"):
                 self.assert_field_at_fault(body, name, "x", "extra_forbidden")
             self.assert_at_fault(body, {**body.example, "a/b~c": 1}, "/a~1b~0c", "extra_forbidden")
 
-    def test_refuses_a_missing_field_where_one_is_required(self) -> None:
+    def test_operations_reject_a_missing_required_field(self) -> None:
         for body in self.bodies():
             self.assertEqual(body.operation.kind == "update", not body.operation.required)
             for name in body.operation.required:
                 rest = {key: value for key, value in body.example.items() if key != name}
                 self.assert_at_fault(body, rest, f"/{name}", "missing")
 
-    def test_update_sets_each_field_alone(self) -> None:
+    def test_update_sets_each_field_on_its_own(self) -> None:
         for operation in self.each("update"):
             before = self.make(operation)
             target = operation.on(before["id"])
@@ -139,17 +139,17 @@ class EveryBodyTests(OperationTestCase):
                 if name not in operation.required:
                     self.assertEqual(answer[name], schema.get("default"))
 
-    def test_refuses_null(self) -> None:
+    def test_operations_reject_null(self) -> None:
         for body, name, schema in self.fields():
             if "type" in schema:
                 self.assert_field_at_fault(body, name, None)
 
-    def test_refuses_a_value_of_another_type(self) -> None:
+    def test_operations_reject_a_value_of_the_wrong_type(self) -> None:
         for body, name, schema in self.fields():
             for value in OF_ANOTHER_TYPE.get(schema.get("type", ""), ()):
                 self.assert_field_at_fault(body, name, value)
 
-    def test_refuses_a_text_that_does_not_fit(self) -> None:
+    def test_operations_reject_a_string_of_invalid_length_or_characters(self) -> None:
         for body, name, schema in self.fields():
             if schema.get("type") == "string":
                 self.assert_field_at_fault(body, name, "a\0b")
@@ -160,14 +160,14 @@ class EveryBodyTests(OperationTestCase):
                 self.assert_field_at_fault(body, name, "", "string_too_short")
                 self.assert_field_at_fault(body, name, " \t\u00a0\u2003\n", "string_too_short")
 
-    def test_refuses_a_number_out_of_its_bounds(self) -> None:
+    def test_operations_reject_a_number_out_of_range(self) -> None:
         for body, name, schema in self.fields():
             if "minimum" in schema:
                 self.assert_field_at_fault(body, name, schema["minimum"] - 1, "greater_than_equal")
             if "maximum" in schema:
                 self.assert_field_at_fault(body, name, schema["maximum"] + 1, "less_than_equal")
 
-    def test_refuses_another_form_of_date(self) -> None:
+    def test_operations_reject_other_date_formats(self) -> None:
         for body, name, schema in self.fields():
             if schema.get("format") == "date":
                 for value in (
@@ -180,7 +180,7 @@ class EveryBodyTests(OperationTestCase):
                 ):
                     self.assert_field_at_fault(body, name, value, "date_")
 
-    def test_names_every_field_that_is_wrong(self) -> None:
+    def test_operations_report_every_invalid_field(self) -> None:
         for body in self.bodies():
             value: dict[str, Any] = {name: {} for name in (*body.operation.fields, "colour")}
             response = self.send(body.operation, body=body.around(value))
@@ -189,7 +189,7 @@ class EveryBodyTests(OperationTestCase):
             self.assertEqual(found, {body.pointer(f"/{name}") for name in value})
             self.assertEqual(problem["detail"], f"{len(value)} fields are invalid.")
 
-    def test_bulk_takes_all_or_none(self) -> None:
+    def test_bulk_creates_all_items_or_none(self) -> None:
         for operation in self.each("bulk"):
             one = operation.body["items"][0]
             for items, pointer, code in (

@@ -34,17 +34,17 @@ QUERIES = {
 
 
 class EveryOperationTests(OperationTestCase):
-    def test_answers_as_documented(self) -> None:
+    def test_responses_match_the_document(self) -> None:
         for operation in self.each():
             response = self.send(operation)
             self.assertEqual(response.status_code, operation.success)
             self.assert_documented(operation, response)
 
-    def test_needs_a_key(self) -> None:
+    def test_operations_require_a_key(self) -> None:
         for operation in self.each():
             self.assert_refused(self.send(operation, key=None))
 
-    def test_refuses_a_key_that_opens_nothing(self) -> None:
+    def test_operations_reject_an_invalid_key(self) -> None:
         past = timezone.now() - timedelta(seconds=1)
         keys = {
             "malformed": "gf_short",
@@ -58,7 +58,7 @@ class EveryOperationTests(OperationTestCase):
                 with self.subTest(why):
                     self.assert_refused(self.send(operation, key=key))
 
-    def test_refuses_the_key_of_an_inactive_user(self) -> None:
+    def test_operations_reject_the_key_of_an_inactive_user(self) -> None:
         ready = list(self.each())
         self.alice.is_active = False
         self.alice.save()
@@ -66,7 +66,7 @@ class EveryOperationTests(OperationTestCase):
             with self.subTest(operation.name):
                 self.assert_refused(self.send(operation))
 
-    def test_refuses_a_read_only_key_where_it_writes(self) -> None:
+    def test_writes_reject_a_read_only_key(self) -> None:
         read_only = issue_key(self.alice, read_only=True)
         for operation in self.each(writes=False):
             self.assertEqual(self.send(operation, key=read_only).status_code, 200)
@@ -75,7 +75,7 @@ class EveryOperationTests(OperationTestCase):
             self.assertProblem(self.send(operation, key=read_only), 403, "read-only-key")
             self.assertEqual(self.rows(), before)
 
-    def test_hides_a_strangers_object(self) -> None:
+    def test_someone_elses_object_is_not_found(self) -> None:
         for operation in self.each(on_object=True):
             before = self.rows()
             strangers = self.send(operation, key=self.bobs_key)
@@ -85,14 +85,14 @@ class EveryOperationTests(OperationTestCase):
             self.assertEqual(set(strangers.headers), set(unknown.headers))
             self.assertEqual(self.rows(), before)
 
-    def test_answers_404_for_what_cannot_be_an_id(self) -> None:
+    def test_a_malformed_id_is_not_found(self) -> None:
         for operation in operations():
             if operation.on_object:
                 for id in ("1", "x" * 21, "0" * 20, "%00" * 20, "é" * 20, "2" * 19 + "%0A", "%F0%9F%90%9F"):
                     with self.subTest(operation.name, id=id):
                         self.assertProblem(self.send(operation.on(id)), 404, "not-found")
 
-    def test_refuses_an_unknown_parameter(self) -> None:
+    def test_operations_reject_an_unknown_parameter(self) -> None:
         for operation in self.each():
             before = self.rows()
             response = self.call(operation.method, f"{operation.path}?colour=blue", operation.body)
@@ -100,27 +100,27 @@ class EveryOperationTests(OperationTestCase):
             self.assertEqual(problem["errors"][0]["parameter"], "colour")
             self.assertEqual(self.rows(), before)
 
-    def test_tells_caches_whose_answer_it_is(self) -> None:
+    def test_responses_are_private_and_vary_by_api_key(self) -> None:
         for operation in self.each():
             answers = [self.send(operation), self.call(operation.method, f"{operation.path}?colour=blue")]
             for response in answers:
                 self.assertEqual(response["Cache-Control"], "private, no-cache")
                 self.assertEqual(response["Vary"], "X-API-Key")
 
-    def test_names_the_methods_of_its_path(self) -> None:
+    def test_options_lists_the_methods_of_each_path(self) -> None:
         for operation in operations():
             allow = self.call("OPTIONS", operation.path, key=None)["Allow"].split(", ")
             self.assertIn(operation.method, allow)
             self.assertEqual("HEAD" in allow, "GET" in allow)
 
-    def test_takes_a_constant_number_of_queries(self) -> None:
+    def test_operations_use_a_constant_number_of_queries(self) -> None:
         for operation in self.each():
             with CaptureQueriesContext(connection) as queries:
                 list(self.send(operation))
             sent = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE"))]
             self.assertEqual(len(sent), QUERIES[operation.kind], sent)
 
-    def test_produces_each_documented_status(self) -> None:
+    def test_each_documented_status_can_be_produced(self) -> None:
         for unbound in operations():
             for status in sorted(unbound.details["responses"]):
                 if status == "409" and connection.vendor == "sqlite":

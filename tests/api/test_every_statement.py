@@ -16,7 +16,7 @@ TABLES = {
 
 
 class EveryStatementTests(OperationTestCase):
-    def test_names_the_owner_wherever_it_touches_what_is_owned(self) -> None:
+    def test_statements_on_owned_tables_name_the_owner(self) -> None:
         seen = 0
         for operation in self.each():
             for headers in ({"Idempotency-Key": operation.name}, {"If-Match": "*"}, {}):
@@ -29,7 +29,7 @@ class EveryStatementTests(OperationTestCase):
                         self.assertTrue(names_the_owner(sql, self.alice.pk), sql)
         self.assertGreater(seen, 20)
 
-    def test_names_the_owner_in_lists_that_filter_count_and_go_on(self) -> None:
+    def test_statements_of_filters_counts_and_cursors_name_the_owner(self) -> None:
         for operation in self.each("list", "export"):
             ids = [self.make(operation)["id"] for _ in range(2)]
             for query in (

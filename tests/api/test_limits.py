@@ -14,7 +14,7 @@ from tests.base import ApiTestCase
 
 class WindowTests(ApiTestCase):
     @override_settings(RATE_LIMIT=Rate(1, 60))
-    def test_a_new_window_begins_when_the_last_one_is_over(self) -> None:
+    def test_a_new_window_starts_when_the_previous_one_ends(self) -> None:
         for now, status, told in (
             (6_000.0, 200, '"key";r=0;t=60'),
             (6_059.0, 429, '"key";r=0;t=1'),
@@ -28,7 +28,7 @@ class WindowTests(ApiTestCase):
 
 
 class CountTests(SimpleTestCase):
-    def test_counts_every_request_once_however_many_come_at_a_time(self) -> None:
+    def test_concurrent_requests_are_each_counted_once(self) -> None:
         cache.clear()
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-6)

@@ -29,11 +29,11 @@ class NodeTests(LiveTestCase):
             shutil.copy(SOURCES / name, cls.project)
         cls.run_command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
-    def test_redocly_finds_nothing_to_mend(self) -> None:
+    def test_redocly_reports_no_errors_or_warnings(self) -> None:
         printed = self.run_tool("redocly", "lint", str(DOCUMENT), "--extends=recommended", "--format=json")
         self.assertEqual(json.loads(printed)["totals"], {"errors": 0, "warnings": 0, "ignored": 0}, printed)
 
-    def test_a_generated_typescript_client_does_its_work(self) -> None:
+    def test_a_generated_typescript_client_works(self) -> None:
         _, client = self.start()
         self.run_tool("openapi-typescript", str(DOCUMENT), "--output", "goatfish.d.ts")
         self.run_tool("tsc", "--project", "tsconfig.json")

@@ -34,7 +34,7 @@ class PythonTests(LiveTestCase):
             raise AssertionError(f"openapi-python-client failed: {result.stdout}{result.stderr}")
         cls.enterClassContext(patch.object(sys, "path", [str(cls.folder), *sys.path]))
 
-    def test_a_generated_python_client_does_its_work(self) -> None:
+    def test_a_generated_python_client_works(self) -> None:
         _, live = self.start()
         models: Any = importlib.import_module("goatfish_client.models")
         package: Any = importlib.import_module("goatfish_client")

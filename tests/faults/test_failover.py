@@ -28,7 +28,7 @@ class FailoverTests(PostgresTestCase):
         primary.execute("SELECT pg_reload_conf()")
         wait_until(lambda: primary.execute(IN_STEP) == [(1,)])
 
-    def test_a_promoted_standby_has_all_that_was_acknowledged(self) -> None:
+    def test_a_promoted_standby_has_every_acknowledged_write(self) -> None:
         server = self.launch()
         with self.load("primary stopped (immediate), standby promoted", server.address) as load:
             for _ in range(times(5, 1)):

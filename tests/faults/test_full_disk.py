@@ -29,7 +29,7 @@ class FullDiskTests(ExperimentTestCase):
             cls.addClassCleanup(subprocess.check_call, ["umount", "--lazy", cls.disk])
         return f"sqlite:///{quote(str(cls.disk / 'live.sqlite3'))}"
 
-    def test_a_full_disk_refuses_writes_for_the_moment(self) -> None:
+    def test_writes_resume_when_a_full_disk_has_space_again(self) -> None:
         server = self.launch()
         with self.load("disk full (SQLite)", server.address) as load:
             for _ in range(times(20, 2)):

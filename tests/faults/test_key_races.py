@@ -13,7 +13,7 @@ PASSWORD = "a long enough secret"
 class KeyRaceTests(ServiceTestCase):
     variables = {**ServiceTestCase.variables, "SIGNUP": "open"}
 
-    def test_of_many_rotations_without_a_grace_exactly_one_makes_a_key(self) -> None:
+    def test_exactly_one_of_many_concurrent_rotations_creates_a_key(self) -> None:
         browser = self.launch().client
         browser.get("/accounts/sign-up/")
 

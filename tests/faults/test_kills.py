@@ -30,10 +30,10 @@ HELD_COMMITS = """
 
 
 class KillTests(ServiceTestCase):
-    def test_a_create_whose_answer_was_lost_is_replayed(self) -> None:
+    def test_a_create_is_replayed_if_its_response_was_lost(self) -> None:
         self.assert_replayed_after_a_kill("/api/simulations", VALID, rows=1)
 
-    def test_a_bulk_create_whose_answer_was_lost_is_replayed(self) -> None:
+    def test_a_bulk_create_is_replayed_if_its_response_was_lost(self) -> None:
         self.assert_replayed_after_a_kill("/api/simulations/bulk", {"items": [VALID] * 500}, rows=500)
 
     def assert_replayed_after_a_kill(self, path: str, body: Any, rows: int) -> None:

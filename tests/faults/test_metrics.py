@@ -81,7 +81,7 @@ class MetricsTests(ServiceTestCase):
             self.assertGreater(len(names), 5)
             self.assertLessEqual(names, {name for name, _ in shown.values}, file)
 
-    def test_killed_workers_leave_their_counts_but_not_their_requests_in_flight(self) -> None:
+    def test_killed_workers_keep_their_counts_but_not_their_requests_in_flight(self) -> None:
         server = self.serve()
         self.list_at_once(server)
         with unfinished_request(server):

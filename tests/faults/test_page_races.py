@@ -30,7 +30,7 @@ class PageRaceTests(ServiceTestCase):
         token = cls.browser.cookies["csrftoken"]
         return cls.browser.post(path, data={**data, "csrfmiddlewaretoken": token}, files=files)
 
-    def test_of_many_confirmations_of_one_upload_exactly_one_writes(self) -> None:
+    def test_exactly_one_of_many_concurrent_confirmations_writes_the_upload(self) -> None:
         before = self.row_count()
         page = self.post("/simulations/upload/", {"file": ("rows.csv", ROWS)}).text
         found = re.search(r'name="token" value="(\w+)"', page)
@@ -41,7 +41,7 @@ class PageRaceTests(ServiceTestCase):
         self.assertEqual(led, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
         self.assertEqual(self.row_count(), before + 2)
 
-    def test_of_many_edits_of_one_version_exactly_one_is_saved(self) -> None:
+    def test_exactly_one_of_many_concurrent_edits_is_saved(self) -> None:
         created = self.post("/simulations/create/", **VALID)
         path = f"{created.headers['Location']}edit/"
         answers = at_once(CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"}))

@@ -24,7 +24,7 @@ class PostgresTests(PostgresTestCase):
         cls.addClassCleanup(cls.wire.close)
         cls.beyond = cls.launch(DATABASE_URL=f"postgres://{ROLE}@127.0.0.1:{cls.wire.port}/{NAME}")
 
-    def test_a_crash_of_postgresql_loses_nothing_that_was_acknowledged(self) -> None:
+    def test_a_crash_of_postgresql_loses_no_acknowledged_writes(self) -> None:
         with self.load("PostgreSQL stopped (immediate), started again", self.server.address) as load:
             for _ in range(times(20, 2)):
                 self.cluster.stop()
@@ -32,13 +32,13 @@ class PostgresTests(PostgresTestCase):
                 self.cluster.start()
                 load.recover()
 
-    def test_ended_sessions_are_made_anew(self) -> None:
+    def test_terminated_sessions_are_replaced(self) -> None:
         with self.load("all sessions ended (pg_terminate_backend)", self.server.address) as load:
             for _ in range(times(50, 5)):
                 self.end_sessions()
                 load.recover()
 
-    def test_a_postgresql_without_a_free_connection_is_waited_for(self) -> None:
+    def test_requests_recover_when_postgresql_has_free_connections_again(self) -> None:
         with self.load("all connections taken by others", self.server.address) as load:
             for _ in range(times(10, 1)):
                 with ExitStack() as taken:
@@ -46,7 +46,7 @@ class PostgresTests(PostgresTestCase):
                     load.await_failures()
                 load.recover()
 
-    def test_a_read_only_postgresql_is_read_and_refuses_writes_for_the_moment(self) -> None:
+    def test_reads_continue_while_postgresql_is_read_only_and_writes_resume_afterwards(self) -> None:
         self.addCleanup(self.set_read_only, "off")
         with self.load("read-only (default_transaction_read_only)", self.server.address) as load:
             for _ in range(times(10, 1)):
@@ -56,13 +56,13 @@ class PostgresTests(PostgresTestCase):
                 self.set_read_only("off")
                 load.recover()
 
-    def test_connections_that_are_cut_are_made_anew(self) -> None:
+    def test_broken_connections_are_replaced(self) -> None:
         with self.load("all connections to PostgreSQL cut", self.beyond.address) as load:
             for _ in range(times(50, 5)):
                 self.wire.cut()
                 load.recover()
 
-    def test_a_network_that_is_silent_for_a_while_is_waited_for(self) -> None:
+    def test_requests_recover_after_a_network_stall(self) -> None:
         with self.load("the network to PostgreSQL silent for 3 s", self.beyond.address) as load:
             for _ in range(times(10, 1)):
                 self.wire.stall()
@@ -70,7 +70,7 @@ class PostgresTests(PostgresTestCase):
                 self.wire.resume()
                 load.recover()
 
-    def test_a_slow_network_is_slow_and_nothing_more(self) -> None:
+    def test_no_request_fails_on_a_slow_network(self) -> None:
         with self.load(
             "the network to PostgreSQL slower by 50 ms", self.beyond.address, graceful=True
         ) as load:
@@ -78,7 +78,7 @@ class PostgresTests(PostgresTestCase):
             load.go_on()
             self.wire.delay = 0.0
 
-    def test_what_a_vanished_machine_had_begun_is_given_up(self) -> None:
+    def test_transactions_of_a_lost_machine_are_rolled_back(self) -> None:
         """What it held locked is free once PostgreSQL has noticed; nothing else has to wait for that."""
         with self.load("all connections lost, PostgreSQL not told", self.beyond.address) as load:
             for _ in range(times(10, 1)):

@@ -31,7 +31,7 @@ class RaceTests(ServiceTestCase):
         answer = self.api.get("/api/simulations", params={"name": name, "count": "true"})
         return int(answer.json()["count"])
 
-    def test_of_many_writers_with_one_tag_exactly_one_wins(self) -> None:
+    def test_exactly_one_of_many_concurrent_writes_with_the_same_etag_succeeds(self) -> None:
         for method in ("PUT", "PATCH", "POST"):
             with self.subTest(method):
                 path = self.create()
@@ -48,7 +48,7 @@ class RaceTests(ServiceTestCase):
                 self.assertEqual((got.headers["ETag"], got.json()), ('"2"', won.json()))
                 self.assertEqual(won.headers["ETag"], '"2"')
 
-    def test_of_many_deletes_with_one_tag_exactly_one_wins(self) -> None:
+    def test_exactly_one_of_many_concurrent_deletes_with_the_same_etag_succeeds(self) -> None:
         path = self.create()
         answers = at_once(CALLERS, lambda _: self.api.delete(path, headers={"If-Match": '"1"'}))
         statuses = Counter(answer.status_code for answer in answers)
@@ -56,7 +56,7 @@ class RaceTests(ServiceTestCase):
         self.assertLessEqual(set(statuses), {200, 404, 412})
         self.assertEqual(self.api.get(path).status_code, 404)
 
-    def test_of_writers_and_deleters_with_one_tag_exactly_one_wins(self) -> None:
+    def test_exactly_one_of_concurrent_writes_and_deletes_with_the_same_etag_succeeds(self) -> None:
         path = self.create()
 
         def act(number: int) -> httpx.Response:
@@ -75,24 +75,24 @@ class RaceTests(ServiceTestCase):
         else:
             self.assertEqual((left.headers["ETag"], left.json()), ('"2"', won.json()))
 
-    def test_writers_without_a_tag_all_win_and_each_raises_the_version(self) -> None:
+    def test_all_concurrent_writes_without_if_match_succeed_and_raise_the_version(self) -> None:
         path = self.create()
         answers = at_once(CALLERS, lambda number: self.api.patch(path, json={"name": f"{number}"}))
         self.assertEqual({answer.status_code for answer in answers}, {200})
         tags = {answer.headers["ETag"] for answer in answers}
         self.assertEqual(tags, {f'"{version}"' for version in range(2, CALLERS + 2)})
 
-    def test_a_create_that_is_sent_many_times_at_once_writes_once(self) -> None:
+    def test_concurrent_retries_of_a_create_write_once(self) -> None:
         name = uuid4().hex
         self.assert_written_once("/api/simulations", {**VALID, "name": name}, 201)
         self.assertEqual(self.count(name), 1)
 
-    def test_a_bulk_create_that_is_sent_many_times_at_once_writes_once(self) -> None:
+    def test_concurrent_retries_of_a_bulk_create_write_once(self) -> None:
         name = uuid4().hex
         self.assert_written_once("/api/simulations/bulk", {"items": [{**VALID, "name": name}] * 20}, 201)
         self.assertEqual(self.count(name), 20)
 
-    def test_a_change_that_is_sent_many_times_at_once_raises_the_version_once(self) -> None:
+    def test_concurrent_retries_of_an_update_raise_the_version_once(self) -> None:
         path = self.create()
         self.assert_written_once(path, {"name": "Changed"}, 200)
         self.assertEqual(self.api.get(path).headers["ETag"], '"2"')

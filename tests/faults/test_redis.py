@@ -30,7 +30,7 @@ class RedisTests(ExperimentTestCase):
         """Tell whether an answer says what is left of a limit."""
         return self.server.client.get("/api/me").raise_for_status().headers.keys() >= {"ratelimit"}
 
-    def test_limits_end_with_redis_and_are_there_again_with_it(self) -> None:
+    def test_limits_are_off_while_redis_is_down_and_return_with_it(self) -> None:
         with self.load("Redis killed, started again", self.server.address, graceful=True) as load:
             for _ in range(times(20, 2)):
                 self.assertTrue(self.is_limited())
@@ -43,7 +43,7 @@ class RedisTests(ExperimentTestCase):
         self.assertGreater(len(said), 0)
         self.assertLessEqual(len(said), 1 + (time.monotonic() - self.begun) // 60)  # one a minute
 
-    def test_a_redis_that_is_silent_is_not_waited_for(self) -> None:
+    def test_no_request_fails_while_redis_does_not_respond(self) -> None:
         with self.load("Redis silent (SIGSTOP)", self.server.address, graceful=True) as load:
             for _ in range(times(10, 1)):
                 self.redis.process.send_signal(signal.SIGSTOP)

@@ -24,7 +24,7 @@ class RestartTests(ExperimentTestCase):
                 await_new_workers(master, before)
                 load.go_on()
 
-    def test_a_new_master_takes_over_and_no_request_fails(self) -> None:
+    def test_an_in_place_upgrade_fails_no_request(self) -> None:
         server = self.serve()
         master = server.process.pid
         with self.load("new master (SIGUSR2, SIGTERM)", server.address, graceful=True) as load:
@@ -48,7 +48,7 @@ class RestartTests(ExperimentTestCase):
                     server = self.serve(listener)
                     load.go_on()
 
-    def test_a_request_that_is_under_way_at_a_stop_is_answered(self) -> None:
+    def test_a_request_in_progress_is_finished_before_shutdown(self) -> None:
         server = self.serve()
         body = b'{"name": "Slow", "start_date": "2026-06-01", "end_date": "2026-09-30"}'
         fields = {
@@ -77,7 +77,7 @@ class RestartTests(ExperimentTestCase):
     if LONG:  # of these, nothing is promised
 
         @needs_nginx
-        def test_what_rolling_restarts_cost_otherwise(self) -> None:
+        def test_other_rolling_restarts_are_measured(self) -> None:
             self.roll("the same, clients keep connections to nginx", keep_alive=True)
             self.roll("the same, nginx keeps connections to the services", keep_alive=True, upstream=True)
             self.roll("rolling restart behind nginx, not drained", keep_alive=False, drained=False)

@@ -38,7 +38,7 @@ class SharedLimitTests(ServiceTestCase):
 
         return [answer for call_answers in at_once(CALLERS, call) for answer in call_answers]
 
-    def test_a_key_has_its_quota_once_however_many_processes_count(self) -> None:
+    def test_all_processes_share_the_quota_of_a_key(self) -> None:
         key = self.manage("issue_key", "alice").strip()
         answers = self.get_at_once(key)
         taken = [answer for answer in answers if answer.status_code == 200]
@@ -48,7 +48,7 @@ class SharedLimitTests(ServiceTestCase):
         self.assertEqual({remaining(answer) for answer in refused}, {0})
         self.assertTrue(all(int(answer.headers["Retry-After"]) > 0 for answer in refused))
 
-    def test_an_address_has_its_failures_once_and_a_good_key_works_from_it(self) -> None:
+    def test_all_processes_share_the_limit_of_an_address_and_a_valid_key_still_works(self) -> None:
         answers = self.get_at_once(f"gf_{'0' * 36}")
         self.assertEqual(
             Counter(answer.status_code for answer in answers), {401: 10, 429: CALLERS * ROUNDS - 10}
@@ -68,7 +68,7 @@ class UnreachableRedisTests(ServiceTestCase):
         cls.variables = {**cls.variables, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
         super().setUpClass()
 
-    def test_without_redis_requests_work_unlimited_and_the_log_says_so_once_a_process(self) -> None:
+    def test_without_redis_requests_are_unlimited_and_each_worker_logs_it_once(self) -> None:
         server = self.launch()
 
         def call(number: int) -> httpx.Response:

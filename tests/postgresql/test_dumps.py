@@ -47,7 +47,7 @@ class ProgramTests(BackupTestCase):
     def in_path(self, path: str) -> None:
         self.enterContext(patch.dict(os.environ, PATH=path))
 
-    def test_the_password_is_in_no_argument(self) -> None:
+    def test_no_argument_contains_the_password(self) -> None:
         for alias in ("full", "empty"):
             connections[alias].close()
             connections.settings[alias]["PASSWORD"] = "geheim"
@@ -61,7 +61,7 @@ class ProgramTests(BackupTestCase):
         self.assertEqual([line for line in lines if "geheim" in line], ["PGPASSWORD=geheim"] * 2)
         self.assertEqual(len([line for line in lines if "connect_timeout=7" in line]), 2)
 
-    def test_a_backup_that_cannot_be_read_back_is_not_kept(self) -> None:
+    def test_an_unreadable_backup_is_deleted(self) -> None:
         self.wrap("pg_dump", CUT)
         self.in_path(f"{self.programs}:{os.environ['PATH']}")
         self.assert_refused("backup", "full", "pg_restore: ")
@@ -74,7 +74,7 @@ class ProgramTests(BackupTestCase):
         self.file.unlink()
         self.assert_refused("backup", "full", "pg_dump is not installed. Install PostgreSQL's client")
 
-    def test_a_file_of_a_newer_pg_dump_is_refused(self) -> None:
+    def test_a_file_of_a_newer_pg_dump_is_rejected(self) -> None:
         self.command("backup", "full")
         Backup.objects.all().delete()
         content = bytearray(self.file.read_bytes())
@@ -82,7 +82,7 @@ class ProgramTests(BackupTestCase):
         self.file.write_bytes(content)
         self.assert_refused("restore", "empty", "pg_restore: unsupported version (1.99) in file header")
 
-    def test_a_restore_that_fails_at_its_end_restores_nothing(self) -> None:
+    def test_a_failed_restore_is_rolled_back(self) -> None:
         with connections["full"].cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")  # which checks no foreign key
             cursor.execute("UPDATE accounts_apikey SET user_id = 77")
@@ -115,10 +115,10 @@ class ProgramTests(BackupTestCase):
             cursor.execute(statement)
 
     @override_settings(PGBOUNCER=True)
-    def test_pgbouncer_is_refused(self) -> None:
+    def test_a_connection_through_pgbouncer_is_rejected(self) -> None:
         self.assert_refused("backup", "full", "PgBouncer cannot be used: set DATABASE_URL to PostgreSQL")
 
-    def test_a_server_that_cannot_be_reached_is_told_in_one_line(self) -> None:
+    def test_an_unreachable_server_is_reported_in_one_line(self) -> None:
         connections["full"].close()
         connections.settings["full"].update(HOST="127.0.0.1", PORT="1", PASSWORD="geheim")
         self.assert_refused("backup", "full", "Connection refused")

@@ -28,7 +28,7 @@ class LostConnectionTests(LiveTestCase):
         with psycopg.connect(settings.DATABASE_URL, dbname="postgres", autocommit=True) as other:
             return len(other.execute(query, [name]).fetchall())
 
-    def test_no_request_fails(self) -> None:
+    def test_no_request_fails_when_all_connections_are_closed(self) -> None:
         _, client = self.start()
         created = client.post("/api/simulations", json=VALID)
         address = created.headers["Location"]
@@ -66,7 +66,7 @@ class NewConnectionTests(SimpleTestCase):
         cls.addClassCleanup(remove_database, "silent")
         super().setUpClass()
 
-    def test_one_that_cannot_be_made_is_tried_once(self) -> None:
+    def test_a_failed_connection_attempt_is_not_repeated(self) -> None:
         with self.assertRaises(OperationalError):
             Compiled(User.objects.all).first_rows("silent")
         self.listener.setblocking(False)

@@ -65,7 +65,7 @@ class ReplicaTests(LiveTestCase):
             f"FROM accounts_user WHERE username = '{owner}'"
         )
 
-    def test_others_read_the_standby_and_who_wrote_the_primary_until_it_has_what_they_wrote(self) -> None:
+    def test_writers_read_the_primary_until_the_standby_has_caught_up(self) -> None:
         self.hold_the_standby()
         self.write_past_the_service("hidden", "bob")
         for number in range(20):
@@ -81,7 +81,7 @@ class ReplicaTests(LiveTestCase):
         self.write_past_the_service("unseen", "alice")
         self.assertNotIn("unseen", names(self.alice))
 
-    def test_each_kind_of_write_is_read_at_once(self) -> None:
+    def test_users_read_their_own_writes_of_every_kind(self) -> None:
         address = self.alice.post("/api/simulations", json=VALID).headers["Location"]
         self.hold_the_standby()
         self.alice.patch(address, json={"name": "changed"})
@@ -97,14 +97,14 @@ class ReplicaTests(LiveTestCase):
         self.alice.post("/api/simulations", **again)  # type: ignore[arg-type]
         self.assertIn("once", names(self.alice))
 
-    def test_all_is_read_from_the_primary_while_the_standby_is_gone(self) -> None:
+    def test_reads_use_the_primary_while_the_standby_is_down(self) -> None:
         self.standby.stop()
         self.addCleanup(self.standby.start)
         self.write_past_the_service("shown", "bob")
         for _ in range(20):
             self.assertEqual(names(self.bob), ["shown"])
 
-    def test_all_is_read_from_the_primary_while_redis_is_gone(self) -> None:
+    def test_reads_use_the_primary_while_redis_is_down(self) -> None:
         self.hold_the_standby()
         self.write_past_the_service("shown", "bob")
         self.assertEqual(names(self.bob), [])

@@ -6,7 +6,7 @@ from tests.operations import OperationTestCase
 
 
 class ShardingTests(OperationTestCase):
-    def test_no_operation_draws_from_a_sequence(self) -> None:
+    def test_no_operation_uses_a_sequence(self) -> None:
         before = self.sequences()
         self.assertGreater(len(before), 3)
         for operation in self.each():
