@@ -1,4 +1,4 @@
-"""How strictly a body is read; a create stands for all that take one."""
+"""Validation of request bodies, mostly shown on create; test_every_body.py covers the other operations."""
 
 import json
 from io import BytesIO
@@ -12,13 +12,13 @@ class BodyTests(ApiTestCase):
     def create(self, body: Any, **changes: Any) -> Any:
         return self.call("POST", "/api/simulations", body, **changes)
 
-    def assert_refused(self, response: Any, status: int, slug: str) -> dict[str, Any]:
+    def assert_rejected(self, response: Any, status: int, slug: str) -> dict[str, Any]:
         problem = self.assertProblem(response, status, slug)
         self.assertFalse(Simulation.objects.exists())
         return problem
 
     def assert_invalid(self, body: Any, pointer: str, code: str) -> None:
-        problem = self.assert_refused(self.create(body), 422, "validation-error")
+        problem = self.assert_rejected(self.create(body), 422, "validation-error")
         self.assertEqual([(e["pointer"], e["code"]) for e in problem["errors"]], [(pointer, code)])
         self.assertEqual(problem["detail"], "1 field is invalid.")
 
@@ -30,12 +30,12 @@ class BodyTests(ApiTestCase):
             b"{'name': 1}",
             b'{"name": NaN}',
             b'{"name": -Infinity}',
-            b'\xef\xbb\xbf{"name": "a byte order mark before it"}',
+            b'\xef\xbb\xbf{"name": "after a byte order mark"}',
             b"[" * 100_000,
             b"1" * 5_000,
         ):
             with self.subTest(body[:20]):
-                self.assert_refused(self.create(body), 400, "malformed-request")
+                self.assert_rejected(self.create(body), 400, "malformed-request")
 
     def test_create_rejects_other_media_types(self) -> None:
         for media_type in (
@@ -46,14 +46,14 @@ class BodyTests(ApiTestCase):
         ):
             with self.subTest(media_type):
                 response = self.create(VALID, content_type=media_type)
-                self.assert_refused(response, 415, "unsupported-media-type")
+                self.assert_rejected(response, 415, "unsupported-media-type")
 
     def test_create_rejects_other_encodings(self) -> None:
         body = '{"name": "Größe", "start_date": "2026-01-01", "end_date": "2026-01-01"}'
         latin = self.create(body.encode("latin-1"))
-        self.assert_refused(latin, 415, "unsupported-media-type")
+        self.assert_rejected(latin, 415, "unsupported-media-type")
         declared = self.create(body.encode("utf-16"), content_type="application/json; charset=utf-16")
-        self.assert_refused(declared, 415, "unsupported-media-type")
+        self.assert_rejected(declared, 415, "unsupported-media-type")
 
     def test_create_accepts_a_declared_utf8_charset(self) -> None:
         response = self.create(VALID, content_type='application/json; charset="UTF-8"')
@@ -61,20 +61,24 @@ class BodyTests(ApiTestCase):
 
     def test_create_rejects_a_body_over_one_mebibyte(self) -> None:
         body = b'{"name": "x", "start_date": "2026-01-01", "end_date": "2026-01-01"}'
-        self.assert_refused(self.create(body.ljust(2**20 + 1)), 413, "body-too-large")
+        self.assert_rejected(self.create(body.ljust(2**20 + 1)), 413, "body-too-large")
         self.assertEqual(self.create(body.ljust(2**20)).status_code, 201)
 
     def test_bulk_rejects_an_incomplete_body(self) -> None:
         line = json.dumps(VALID).encode() + b"\n"
-        cut = {"wsgi.input": BytesIO(line), "CONTENT_LENGTH": str(len(line * 2)), "HTTP_X_API_KEY": self.key}
-        refused = self.client.generic(
+        incomplete = {
+            "wsgi.input": BytesIO(line),
+            "CONTENT_LENGTH": str(len(line * 2)),
+            "HTTP_X_API_KEY": self.key,
+        }
+        response = self.client.generic(
             "POST",
             "/api/simulations/bulk",
             b"",
             "application/x-ndjson",
-            **cut,  # type: ignore[arg-type]
+            **incomplete,  # type: ignore[arg-type]
         )
-        self.assert_refused(refused, 400, "malformed-request")
+        self.assert_rejected(response, 400, "malformed-request")
 
     def test_create_rejects_json_that_is_not_an_object(self) -> None:
         bodies: list[Any] = [[], "text", 1, None, True]
@@ -136,7 +140,7 @@ class BodyTests(ApiTestCase):
 
     def test_create_reports_every_invalid_field(self) -> None:
         response = self.create({"name": "", "start_date": "x", "end_date": None, "id": 1})
-        problem = self.assert_refused(response, 422, "validation-error")
+        problem = self.assert_rejected(response, 422, "validation-error")
         pointers = {error["pointer"] for error in problem["errors"]}
         self.assertEqual(pointers, {"/name", "/start_date", "/end_date", "/id"})
         self.assertEqual(problem["detail"], "4 fields are invalid.")

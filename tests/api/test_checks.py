@@ -1,4 +1,4 @@
-"""What `manage.py check` says of the settings."""
+"""The messages of `manage.py check` about rate limits."""
 
 from django.core.checks import run_checks
 from django.test import TestCase, override_settings

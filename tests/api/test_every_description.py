@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every operation."""
+"""Descriptions, headers and security of every operation in the OpenAPI document."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from ninja.operation import Operation as NinjaOperation
 from config.api import api
 from tests.operations import DOCUMENT, operations, resolve
 
-TRACED = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
-HEADERS = {
+ON_EVERY_RESPONSE = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
+RESPONSE_HEADERS = {
     "list": {"Link"},
     "export": set[str](),
     "get": {"ETag", "Last-Modified"},
@@ -20,7 +20,7 @@ HEADERS = {
     "delete": set[str](),
     "read": set[str](),
 }
-SENT = {
+REQUEST_HEADERS = {
     "get": {"If-None-Match", "If-Modified-Since"},
     "create": {"Idempotency-Key"},
     "bulk": {"Idempotency-Key"},
@@ -31,7 +31,7 @@ SENT = {
 
 
 def functions() -> dict[str, NinjaOperation]:
-    """Return ninja's own operations, by the name of their function."""
+    """Return ninja's operations by the name of their view function."""
     return {
         operation.view_func.__name__: operation
         for _, router in api._routers
@@ -53,8 +53,8 @@ class EveryDescriptionTests(SimpleTestCase):
                 self.assertRegex(details["summary"], r"^[A-Z][a-z]+ .*[^.]$")
                 self.assertEqual(len(details["tags"]), 1)
                 docstring = functions()[operation.name].view_func.__doc__ or ""
-                said = docstring.split()
-                self.assertEqual(details["description"].split()[: len(said)], said)  # an example follows
+                words = docstring.split()
+                self.assertEqual(details["description"].split()[: len(words)], words)  # an example follows
 
     def test_each_response_documents_its_headers(self) -> None:
         for operation in operations():
@@ -65,7 +65,7 @@ class EveryDescriptionTests(SimpleTestCase):
                         self.assertTrue(resolve(header)["description"])
                     named = set(response["headers"])
                     if int(status) < 300:
-                        self.assertEqual(named, TRACED | HEADERS[operation.kind])
+                        self.assertEqual(named, ON_EVERY_RESPONSE | RESPONSE_HEADERS[operation.kind])
                     elif int(status) >= 400:
                         schema = response["content"]["application/problem+json"]["schema"]
                         self.assertEqual(schema, {"$ref": "#/components/schemas/Problem"})
@@ -76,7 +76,7 @@ class EveryDescriptionTests(SimpleTestCase):
         for operation in operations():
             parameters = [resolve(parameter) for parameter in operation.details["parameters"]]
             sent = {each["name"] for each in parameters if each["in"] == "header"}
-            self.assertEqual(sent, SENT.get(operation.kind, set()), operation.name)
+            self.assertEqual(sent, REQUEST_HEADERS.get(operation.kind, set()), operation.name)
 
     def test_each_parameter_and_field_is_described(self) -> None:
         for operation in operations():

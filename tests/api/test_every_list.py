@@ -1,4 +1,4 @@
-"""Every list of the OpenAPI document: pages, cursors, sorts and filters; and of every export."""
+"""Pagination, sorting and filters of every list and export in the OpenAPI document."""
 
 import json
 import re
@@ -17,7 +17,7 @@ TIMES = ("created_at", "updated_at")
 @override_settings(RATE_LIMIT=None)
 class EveryListTests(OperationTestCase):
     def lists(self, count: int = 7) -> Iterator[Operation]:
-        """Go through the lists, each with one object of bob's, and of alice's some with equal fields."""
+        """Yield each list. Bob owns one object; alice owns `count`, some of them with equal fields."""
         for operation in self.each("list"):
             for number in range(count):
                 self.make(operation, number % 3)
@@ -32,20 +32,20 @@ class EveryListTests(OperationTestCase):
     def ids(self, operation: Operation, query: str = "") -> list[str]:
         return [str(item["id"]) for item in self.items(operation, query)]
 
-    def walk(self, operation: Operation, query: str) -> Iterator[list[str]]:
-        """Follow the Link headers from the first page to the last."""
+    def paginate(self, operation: Operation, query: str) -> Iterator[list[str]]:
+        """Yield the ids of each page, following the Link headers from the first page to the last."""
         path: str | None = operation.path + query
         while path:
             response = self.get(path)
             self.assertEqual(response.status_code, 200, response.content)
-            page, asked = response.json(), parse_qs(urlsplit(path).query)
+            page, parameters = response.json(), parse_qs(urlsplit(path).query)
             yield [item["id"] for item in page["items"]]
             link = re.fullmatch(r'<http://testserver(.+)>; rel="next"', response.get("Link", ""))
             self.assertEqual(link is None, page["next_cursor"] is None)
             path = link[1] if link else None
             if link:
                 self.assertEqual(
-                    parse_qs(urlsplit(link[1]).query), {**asked, "cursor": [page["next_cursor"]]}
+                    parse_qs(urlsplit(link[1]).query), {**parameters, "cursor": [page["next_cursor"]]}
                 )
 
     def test_lists_return_only_the_callers_objects(self) -> None:
@@ -63,11 +63,11 @@ class EveryListTests(OperationTestCase):
 
     def test_pages_contain_every_object_and_none_is_empty(self) -> None:
         for operation in self.lists():
-            whole = self.ids(operation)
+            all_ids = self.ids(operation)
             for limit, lengths in ((3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (1000, [7])):
-                pages = list(self.walk(operation, f"?limit={limit}"))
+                pages = list(self.paginate(operation, f"?limit={limit}"))
                 self.assertEqual([len(page) for page in pages], lengths)
-                self.assertEqual([id for page in pages for id in page], whole)
+                self.assertEqual([id for page in pages for id in page], all_ids)
 
     def test_lists_sort_by_each_key_in_both_directions_with_ties_by_id(self) -> None:
         for operation in self.lists():
@@ -78,11 +78,11 @@ class EveryListTests(OperationTestCase):
                     up = self.items(operation, f"?sort={key}")
                     values = [item[key] for item in up]
                     self.assertEqual(values, sorted(values))
-                    # The ties too are the other way around, so they follow from something: the id.
+                    # Ties are reversed as well, so something orders them: the id.
                     down = self.ids(operation, f"?sort=-{key}")
                     self.assertEqual(down, [item["id"] for item in reversed(up)])
                     for sort, expected in ((key, down[::-1]), (f"-{key}", down)):
-                        pages = list(self.walk(operation, f"?sort={sort}&limit=2"))
+                        pages = list(self.paginate(operation, f"?sort={sort}&limit=2"))
                         self.assertEqual([len(page) for page in pages], [2, 2, 2, 1])
                         self.assertEqual([id for page in pages for id in page], expected)
 
@@ -96,13 +96,13 @@ class EveryListTests(OperationTestCase):
         for operation in self.lists(9):
             delete = sibling(operation, "delete")
             for sort in operation.parameters["sort"]["enum"]:
-                there, seen = set(self.ids(operation)), []
-                for page in self.walk(operation, f"?sort={sort}&limit=3"):
+                existing, seen = set(self.ids(operation)), []
+                for page in self.paginate(operation, f"?sort={sort}&limit=3"):
                     seen += page
                     self.make(operation, 0)
                     self.send(delete.on(page[0]))
                 self.assertEqual(len(seen), len(set(seen)), sort)
-                self.assertLessEqual(there, set(seen), sort)
+                self.assertLessEqual(existing, set(seen), sort)
 
     def test_limit_is_from_1_to_1000_and_defaults_to_100(self) -> None:
         for operation in self.lists(3):
@@ -117,14 +117,14 @@ class EveryListTests(OperationTestCase):
         for operation in self.each("list"):
             for _ in range(101):
                 self.make(operation)
-            self.assertEqual([len(page) for page in self.walk(operation, "")], [100, 1])
+            self.assertEqual([len(page) for page in self.paginate(operation, "")], [100, 1])
 
     def test_count_includes_matching_rows_on_all_pages(self) -> None:
         for operation in self.lists():
             first = self.items(operation)[0]["id"]
             for query, count in (("?limit=2", 7), (f"?id={first}", 1), ("?id=x", 0)):
-                answer = self.send(operation, f"{query}&count=true").json()
-                self.assertEqual(answer["count"], count)
+                page = self.send(operation, f"{query}&count=true").json()
+                self.assertEqual(page["count"], count)
                 self.assertNotIn("count", self.send(operation, f"{query}&count=false").json())
             second = f"?limit=2&count=true&cursor={self.cursor(operation, '?limit=2')}"
             self.assertEqual(self.send(operation, second).json()["count"], 7)
@@ -165,7 +165,7 @@ class EveryListTests(OperationTestCase):
             ids = self.ids(operation)
             theirs = self.send(operation, key=self.bobs_key).json()["items"][0]["id"]
             for wanted in (ids[:1], ids[2:5], []):
-                query = "&".join(f"id={id}" for id in [*wanted, theirs, "2" * 20, "no id"])
+                query = "&".join(f"id={id}" for id in [*wanted, theirs, "2" * 20, "invalid"])
                 self.assertEqual(self.ids(operation, f"?{query}"), wanted)
             self.assertEqual(self.ids(operation, "?" + "&".join(["id=x"] * 99 + [f"id={ids[0]}"])), ids[:1])
             self.assertInvalid(self.send(operation, "?" + "&".join(["id=x"] * 101)), "parameter", "id")
@@ -184,7 +184,7 @@ class EveryListTests(OperationTestCase):
                 self.assertEqual(self.items(operation, f"?sort={key}&{key}__gte={with_offset}"), rows[2:])
 
     def test_filters_apply_the_lookup_in_their_name(self) -> None:
-        keeps = {
+        lookups = {
             "": lambda field, value: field == value,
             "gte": lambda field, value: field >= value,
             "lte": lambda field, value: field <= value,
@@ -195,10 +195,10 @@ class EveryListTests(OperationTestCase):
             rows = self.items(operation)
             for parameter in set(operation.parameters) - COMMON:
                 name, _, lookup = parameter.partition("__")
-                if name in rows[0] and lookup in keeps:
+                if name in rows[0] and lookup in lookups:
                     for value in {row[name] for row in rows}:
                         sent = quote(value if isinstance(value, str) else json.dumps(value))
-                        expected = [row for row in rows if keeps[lookup](row[name], value)]
+                        expected = [row for row in rows if lookups[lookup](row[name], value)]
                         found = self.items(operation, f"?{parameter}={sent}")
                         self.assertEqual(found, expected, parameter)
 
@@ -221,7 +221,7 @@ def operation_body(operation: Operation) -> Any:
 
 
 class EverySelectionTests(OperationTestCase):
-    """What a list and an export of one resource refuse and keep alike."""
+    """Sorting, filters and their errors, which lists and exports have in common."""
 
     def test_lists_and_exports_reject_an_unknown_sort(self) -> None:
         for operation in self.each("list", "export"):

@@ -1,4 +1,4 @@
-"""Conditional requests, to every operation of the OpenAPI document on an object."""
+"""Conditional requests to every operation on an object in the OpenAPI document."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CHANGES = ("replace", "update", "delete")
 
 MATCHING = ('"1"', "*", ' "1" ', 'W/"1"', '"7", "1"', '"7",W/"1" , "8"', '"a,b", "1"')
 STALE = ('"2"', 'W/"2"', '"0"', '"7", "8"', '""', '"01"', '"*"')
-UNREADABLE = ("", "1", '"1', "1, 2", '"1" "2"', '"1",', ',"1"', "*, *", 'w/"1"', '"a"b"')
+MALFORMED = ("", "1", '"1', "1, 2", '"1" "2"', '"1",', ',"1"', "*, *", 'w/"1"', '"a"b"')
 
 
 class EveryPreconditionTests(OperationTestCase):
@@ -47,7 +47,7 @@ class EveryPreconditionTests(OperationTestCase):
     def test_changes_reject_a_malformed_if_match(self) -> None:
         for operation in self.each(*CHANGES):
             before = self.rows()
-            for header in UNREADABLE:
+            for header in MALFORMED:
                 with self.subTest(header):
                     response = self.conditional(operation, If_Match=header)
                     problem = self.assertProblem(response, 400, "malformed-request")
@@ -80,29 +80,29 @@ class EveryPreconditionTests(OperationTestCase):
 
     def test_get_returns_304_if_nothing_has_changed(self) -> None:
         for operation in self.each("get"):
-            whole = self.send(operation)
-            modified = whole["Last-Modified"]
+            full = self.send(operation)
+            modified = full["Last-Modified"]
             for headers in (
                 *({"If_None_Match": header} for header in MATCHING),
                 {"If_Modified_Since": modified},
                 {"If_Modified_Since": http_date(2_000_000_000)},
                 {"If_None_Match": '"1"', "If_Modified_Since": http_date(0)},
-                {"If_None_Match": "no tag", "If_Modified_Since": modified},
+                {"If_None_Match": "not a tag", "If_Modified_Since": modified},
             ):
                 for method in ("GET", "HEAD"):
                     with self.subTest(method, **headers):
                         sent = {name.replace("_", "-"): value for name, value in headers.items()}
                         response = self.call(method, operation.path, headers=sent)
                         self.assertEqual((response.status_code, response.content), (304, b""))
-                        self.assertEqual(response["ETag"], whole["ETag"])
+                        self.assertEqual(response["ETag"], full["ETag"])
                         self.assertNotIn("Content-Type", response)
 
     def test_get_returns_the_full_response_when_the_condition_does_not_match(self) -> None:
         for operation in self.each("get"):
-            whole = self.send(operation)
-            modified = whole["Last-Modified"]
+            full = self.send(operation)
+            modified = full["Last-Modified"]
             for headers in (
-                *({"If_None_Match": header} for header in (*STALE, *UNREADABLE)),
+                *({"If_None_Match": header} for header in (*STALE, *MALFORMED)),
                 {"If_Modified_Since": http_date(0)},
                 {"If_Modified_Since": "yesterday"},
                 {"If_Modified_Since": ""},
@@ -110,7 +110,7 @@ class EveryPreconditionTests(OperationTestCase):
             ):
                 with self.subTest(**headers):
                     response = self.conditional(operation, **headers)
-                    self.assertEqual((response.status_code, response.content), (200, whole.content))
+                    self.assertEqual((response.status_code, response.content), (200, full.content))
 
     def test_get_returns_the_full_response_after_a_change(self) -> None:
         for operation in self.each("get"):

@@ -1,4 +1,4 @@
-"""Safe retries, of every POST of the OpenAPI document."""
+"""Safe retries of every POST in the OpenAPI document."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,15 +17,15 @@ class EveryRetryTests(OperationTestCase):
     def retry(self, operation: Operation, header: str = "first", **changes: Any) -> Any:
         return self.send(operation, headers={"Idempotency-Key": header}, **changes)
 
-    def assert_replayed(self, again: Any, first: Any) -> None:
-        self.assertEqual((again.status_code, again.content), (first.status_code, first.content))
+    def assert_replayed(self, retried: Any, first: Any) -> None:
+        self.assertEqual((retried.status_code, retried.content), (first.status_code, first.content))
         for name in ("Content-Type", "ETag", "Location", "Cache-Control", "Vary"):
-            self.assertEqual(again.get(name), first.get(name), name)
-        self.assertEqual(again.get("Idempotent-Replayed"), "true")
+            self.assertEqual(retried.get(name), first.get(name), name)
+        self.assertEqual(retried.get("Idempotent-Replayed"), "true")
         self.assertNotIn("Idempotent-Replayed", first)
 
     def retried(self) -> Iterator[tuple[Operation, Any, list[Any]]]:
-        """Go through the operations, each sent once with a key; with the answer, and what is there then."""
+        """Yield each operation after sending it once, with its response and all rows after it."""
         for operation in self.each(*RETRIED):
             StoredResponse.objects.all().delete()
             first = self.retry(operation)
@@ -107,8 +107,8 @@ class EveryRetryTests(OperationTestCase):
 
     def test_a_retry_works_after_the_object_was_changed_or_deleted(self) -> None:
         for operation, first, _ in self.retried():
-            answer = first.json()
-            id = answer["ids"][0] if operation.kind == "bulk" else answer["id"]
+            created = first.json()
+            id = created["ids"][0] if operation.kind == "bulk" else created["id"]
             for kind in ("update", "delete"):
                 self.assertEqual(self.send(sibling(operation, kind).on(id)).status_code, 200)
                 self.assert_replayed(self.retry(operation), first)

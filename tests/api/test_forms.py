@@ -1,4 +1,4 @@
-"""Forms whose rules are a schema's."""
+"""Forms that validate with a schema."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ from tests.base import VALID, ApiTestCase
 
 
 class LaxIn(In):
-    """A schema that forgets a rule which the database has."""
+    """A schema that lacks a rule of the database."""
 
     name: str
     start_date: date
@@ -24,8 +24,8 @@ class LaxForm(SchemaForm):
     schema = LaxIn
 
     name = text_field("Name")
-    start_date = day_field("First day")
-    end_date = day_field("Last day")
+    start_date = day_field("Start date")
+    end_date = day_field("End date")
 
 
 class SchemaFormTests(ApiTestCase):

@@ -1,4 +1,4 @@
-"""How requests are counted: a fixed window, and every request once."""
+"""Counting of requests: in fixed windows, each request once."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +15,14 @@ from tests.base import ApiTestCase
 class WindowTests(ApiTestCase):
     @override_settings(RATE_LIMIT=Rate(1, 60))
     def test_a_new_window_starts_when_the_previous_one_ends(self) -> None:
-        for now, status, told in (
+        for now, status, header in (
             (6_000.0, 200, '"key";r=0;t=60'),
             (6_059.0, 429, '"key";r=0;t=1'),
             (6_060.0, 200, '"key";r=0;t=60'),
         ):
             with mock.patch("api.limits.time.time", return_value=now):
                 response = self.call("GET", "/api/me")
-            self.assertEqual((response.status_code, response["RateLimit"]), (status, told))
+            self.assertEqual((response.status_code, response["RateLimit"]), (status, header))
             self.assertEqual(response["RateLimit-Policy"], '"key";q=1;w=60')
             self.assertEqual(response.get("Retry-After"), "1" if status == 429 else None)
 

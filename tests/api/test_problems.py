@@ -1,4 +1,4 @@
-"""Problem details on every path under `/api`, and the pages that they point at."""
+"""Problem details on every path under `/api`, and the pages that explain them."""
 
 import json
 import logging
@@ -187,8 +187,8 @@ class PageTests(ApiTestCase):
 class DocumentTests(ApiTestCase):
     def test_the_document_in_the_repository_is_the_one_that_is_served(self) -> None:
         served = self.client.get("/api/openapi.json")
-        with open("docs/openapi.json") as kept:
-            self.assertEqual(json.load(kept), served.json(), "run: make docs")
+        with open("docs/openapi.json") as stored:
+            self.assertEqual(json.load(stored), served.json(), "run `make docs`")
 
     def test_the_docs_page_loads_nothing_from_other_hosts(self) -> None:
         page = self.client.get("/api/docs").content.decode()
@@ -201,7 +201,11 @@ class DocumentTests(ApiTestCase):
         document = self.client.get("/api/openapi.json").json()
         self.assertRegex(document["openapi"], r"\A3\.1\.")
         paths = document["paths"].items()
-        names = {f"{verb} {path}": one["operationId"] for path, ways in paths for verb, one in ways.items()}
+        names = {
+            f"{method} {path}": operation["operationId"]
+            for path, methods in paths
+            for method, operation in methods.items()
+        }
         self.assertEqual(
             names,
             {
