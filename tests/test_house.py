@@ -33,11 +33,11 @@ class HouseTests(SimpleTestCase):
             for path in modules(package):
                 self.assertFalse(imported(path) & later, path)
 
-    def test_shared_packages_do_not_mention_a_resource(self) -> None:
+    def test_what_is_shared_knows_no_resource(self) -> None:
         for path in (path for package in ("ops", "owned", "api") for path in modules(package)):
             self.assertNotIn("simulation", path.read_text().lower(), path)
 
-    def test_api_modules_query_only_through_for_owner(self) -> None:
+    def test_an_api_module_reads_only_what_is_owned(self) -> None:
         found = 0
         for path in settings.BASE_DIR.glob("*/api.py"):
             for use in re.findall(r"\.objects\.(\w+)", path.read_text()):
@@ -45,7 +45,7 @@ class HouseTests(SimpleTestCase):
                 self.assertIn(use, {"for_owner"}, path)
         self.assertGreater(found, 0)
 
-    def test_modules_and_functions_are_short(self) -> None:
+    def test_modules_and_functions_stay_small(self) -> None:
         for path in (path for package in LAYERS for path in modules(package)):
             most = 250 if path.name == "settings.py" else 200  # one list, which has one more line a setting
             self.assertLessEqual(len(path.read_text().splitlines()), most, path)

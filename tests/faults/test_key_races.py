@@ -1,4 +1,4 @@
-"""Many clicks on the button that rotates a key, against two worker processes."""
+"""Concurrent clicks on the button that rotates a key, with two worker processes."""
 
 import re
 from collections import Counter
@@ -29,5 +29,5 @@ class KeyRaceTests(ServiceTestCase):
             newest = re.search(r'"(/keys/\d+/)"', browser.get("/keys/").text)
             assert newest is not None
             path = f"{newest[1]}rotate/"
-            answers = at_once(CLICKS, lambda _, path=path: post(path, grace="0"))  # type: ignore[misc]
-            self.assertEqual(Counter(answers), {200: 1, 404: CLICKS - 1})
+            responses = at_once(CLICKS, lambda _, path=path: post(path, grace="0"))  # type: ignore[misc]
+            self.assertEqual(Counter(responses), {200: 1, 404: CLICKS - 1})

@@ -1,4 +1,4 @@
-"""Workers that are killed at random while clients write."""
+"""Workers that are killed at random times while clients write."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Many clicks on one button at once, against two worker processes."""
+"""Concurrent clicks on one button, with two worker processes."""
 
 import re
 from collections import Counter
@@ -36,13 +36,15 @@ class PageRaceTests(ServiceTestCase):
         found = re.search(r'name="token" value="(\w+)"', page)
         assert found is not None, page
         token = found[1]
-        answers = at_once(CLICKS, lambda _: self.post("/simulations/upload/confirm/", token=token))
-        led = Counter(answer.headers.get("Location") for answer in answers)
-        self.assertEqual(led, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
+        responses = at_once(CLICKS, lambda _: self.post("/simulations/upload/confirm/", token=token))
+        locations = Counter(response.headers.get("Location") for response in responses)
+        self.assertEqual(locations, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
         self.assertEqual(self.row_count(), before + 2)
 
     def test_exactly_one_of_many_concurrent_edits_is_saved(self) -> None:
         created = self.post("/simulations/create/", **VALID)
         path = f"{created.headers['Location']}edit/"
-        answers = at_once(CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"}))
-        self.assertEqual(Counter(answer.status_code for answer in answers), {302: 1, 409: CLICKS - 1})
+        responses = at_once(
+            CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"})
+        )
+        self.assertEqual(Counter(response.status_code for response in responses), {302: 1, 409: CLICKS - 1})
