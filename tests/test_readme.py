@@ -1,4 +1,4 @@
-"""What the documentation says, held to the code."""
+"""The documentation matches the code."""
 
 import re
 

@@ -88,8 +88,8 @@ class EveryListTests(OperationTestCase):
 
     def test_lists_return_the_newest_first_by_default(self) -> None:
         for operation in self.each("list"):
-            made = [self.make(operation)["id"] for _ in range(3)]
-            self.assertEqual(self.ids(operation), made[::-1])
+            created = [self.make(operation)["id"] for _ in range(3)]
+            self.assertEqual(self.ids(operation), created[::-1])
             self.assertEqual(operation.parameters["sort"]["default"], "-created_at")
 
     def test_lists_never_skip_or_repeat_rows_during_changes(self) -> None:
@@ -259,14 +259,14 @@ class EverySelectionTests(OperationTestCase):
 
     def test_export_returns_the_rows_of_the_list(self) -> None:
         for export in self.each("export"):
-            made = [self.make(export, number % 3)["id"] for number in range(5)]
+            created = [self.make(export, number % 3)["id"] for number in range(5)]
             self.make(export, key=self.bobs_key)
             listing = sibling(export, "list")
             self.assertEqual(
                 set(export.parameters) - {"format"}, set(listing.parameters) - {"limit", "cursor", "count"}
             )
             queries = [f"&sort={sort}" for sort in listing.parameters["sort"]["enum"]]
-            for query in ("", *queries, f"&id={made[0]}&id={made[2]}", "&id=x"):
+            for query in ("", *queries, f"&id={created[0]}&id={created[2]}", "&id=x"):
                 shown = self.send(listing, f"?limit=1000{query}").json()["items"]
                 lines = self.send(export, f"?format=ndjson{query}").getvalue().splitlines()
                 self.assertEqual([json.loads(line) for line in lines], shown)

@@ -59,14 +59,14 @@ class HostileTextTests(SimpleTestCase):
     @THOROUGH
     def test_only_an_unmodified_cursor_is_accepted(self, data: st.DataObject) -> None:
         cursors = Cursors("/api/things", 1, Selection())
-        made = cursors.make(datetime(2026, 1, 1, tzinfo=UTC), "2" * 20)
-        text = data.draw(similar_to(st.just(made)))
+        cursor = cursors.make(datetime(2026, 1, 1, tzinfo=UTC), "2" * 20)
+        text = data.draw(similar_to(st.just(cursor)))
         try:
-            self.assertEqual(cursors.read(text), cursors.read(made))
+            self.assertEqual(cursors.read(text), cursors.read(cursor))
         except InvalidCursor:
             pass
         else:
-            self.assertEqual(text, made)
+            self.assertEqual(text, cursor)
 
     @given(similar_to(st.sampled_from(['"7"', 'W/"7"', '"1", W/"22" ,"x"', "*", "7"])))
     @THOROUGH

@@ -11,7 +11,7 @@ import httpx
 from tests.faults.service import Server, wait_until
 from tests.live import free_port, kill
 
-needs_nginx = skipUnless(shutil.which("nginx"), "needs nginx")
+needs_nginx = skipUnless(shutil.which("nginx"), "nginx is not installed")
 
 # Errors of nginx itself are problems too, such as when no service is running.
 CONFIGURATION = """

@@ -9,7 +9,7 @@ ROLE = NAME = "goatfish"  # not a superuser, to whom several of PostgreSQL's lim
 MAX_CONNECTIONS = 40
 
 
-@skipUnless(BINARIES, "needs PostgreSQL's programs")
+@skipUnless(BINARIES, "PostgreSQL's programs are not installed")
 class PostgresTestCase(ExperimentTestCase):
     """The server stores what it acknowledges: `fsync` is on, as by default."""
 

@@ -1,4 +1,4 @@
-"""What lets owners live on databases of their own (docs/scaling.md)."""
+"""No operation depends on a sequence, so that owners can be split across databases (docs/scaling.md)."""
 
 from django.db import connection
 
@@ -14,7 +14,7 @@ class ShardingTests(OperationTestCase):
         self.assertEqual(self.sequences(), before)
 
     def sequences(self) -> list[tuple[str, int | None]]:
-        """Return all sequences of the database, and the last number that each has given."""
+        """Return all sequences of the database, each with its last value."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
             return [(name, last) for name, last in cursor.fetchall()]
