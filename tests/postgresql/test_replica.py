@@ -60,9 +60,10 @@ class ReplicaTests(LiveTestCase):
     def insert_directly(self, name: str, owner: str) -> None:
         """Insert a row into the primary without the service's knowledge."""
         self.primary.execute(
-            "INSERT INTO simulations_simulation "
-            f"SELECT '{name:x<20}', now(), now(), 1, '{name}', '2026-01-01', '2026-01-02', id "
-            f"FROM accounts_user WHERE username = '{owner}'"
+            "INSERT INTO simulations_simulation (id, owner_id, name, start_date, end_date, version,"
+            " created_at, updated_at, changed_by, changed_key, changed_via, changed_request) "
+            f"SELECT '{name:x<20}', id, '{name}', '2026-01-01', '2026-01-02', 1, now(), now(), '', '', '', ''"
+            f" FROM accounts_user WHERE username = '{owner}'"
         )
 
     def test_writers_read_the_primary_until_the_standby_has_caught_up(self) -> None:
