@@ -4,8 +4,9 @@
     export DATABASE_URL=postgres://postgres@127.0.0.1/cpu SECRET_KEY=x
     .venv/bin/python benchmarks/cpu.py [CHECKOUT]
 
-With the path of another checkout, for instance a `git worktree` of an earlier commit, it measures that one: run
-both in turn, each on its own database. It prints microseconds of CPU (user and system), the best of nine rounds.
+With the path of another checkout, for instance a `git worktree` of an earlier commit, it measures that one:
+run both in turn, each on its own database. It prints microseconds of CPU (user and system), the best of nine
+rounds.
 """
 
 import json
