@@ -1,4 +1,4 @@
-"""Invariants that live in the database, and speak of the field that breaks them."""
+"""The indexes of owned models, and constraints whose errors name a field."""
 
 import re
 from collections.abc import Iterable
@@ -32,6 +32,17 @@ class FieldCheck(models.CheckConstraint):
             super().validate(model, instance, exclude=exclude, using=using)  # type: ignore[arg-type]
         except ValidationError as error:
             raise ValidationError({self.field: error}) from None
+
+
+def owned_indexes(*sort_keys: str) -> list[models.Index]:
+    """Return the indexes of one owner's list, sorted by a time or one of the keys, and of the admin."""
+    keys = ("created_at", "updated_at", *sort_keys)
+    return [
+        *(models.Index(fields=["owner", key, "id"], name=f"%(class)s_{key}") for key in keys),
+        models.Index(fields=["created_at", "id"], name="%(class)s_admin"),
+        models.Index(fields=["changed_request", "updated_at"], name="%(class)s_request"),
+        models.Index(fields=["changed_by", "updated_at"], name="%(class)s_user"),
+    ]
 
 
 class Violation(NamedTuple):
