@@ -172,8 +172,7 @@ class OwnedModel(Stamped):
 
     def _at(self, name: str) -> Any:
         """Return the value of a column when the row was loaded; a deferred one is loaded now."""
-        value = getattr(self, name)
-        return self._loaded.get(name, value)
+        return self._loaded.get(name, getattr(self, name))
 
     def _is_stored(self, using: str) -> bool:
         rows: Any = models.QuerySet(type(self), using=using)
