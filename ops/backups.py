@@ -109,11 +109,8 @@ def server(using: str) -> tuple[str, str]:
         raise BackupError("PgBouncer cannot be used: set DATABASE_URL to PostgreSQL, and PGBOUNCER=false.")
     connections[using].close()  # it would be idle for as long as the program runs
     known = settings.DATABASES[using]
-    parameters = {
-        "dbname": known["NAME"],
-        **{name: known[name.upper()] for name in ("user", "password", "host", "port") if known[name.upper()]},
-        **known["OPTIONS"],
-    }
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    parameters = {name: known[key] for name, key in names.items() if known[key]} | known["OPTIONS"]
     # libpq marks secrets with an asterisk. What it does not know belongs to Django and psycopg.
     public = {option.keyword.decode() for option in Conninfo.get_defaults() if option.dispchar != b"*"}
     dsn = make_conninfo(**{name: parameters[name] for name in public & parameters.keys()})

@@ -58,7 +58,7 @@ def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
         return bool(tags & {"*", etag(version)})
     try:
         since = parsedate_to_datetime(request.META.get("HTTP_IF_MODIFIED_SINCE", ""))
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one beyond the year 9999
         return False
     return updated_at.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
