@@ -1,8 +1,10 @@
 """The base class of most tests: alice owns objects, bob is the stranger, and both have an API key."""
 
 import json
+import os
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
@@ -11,6 +13,8 @@ from django.test import TestCase
 from accounts.models import ApiKey, User
 from simulations.models import Simulation
 
+UNDER_ASGI = os.environ.get("HANDLER") == "asgi"
+"""Whether requests of `call` go through Django's ASGI handler, as under `gunicorn -k asgi`."""
 VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
 
 
@@ -48,10 +52,17 @@ class ApiTestCase(TestCase):
         sent = dict(headers or {})
         if key is not None:
             sent["X-API-Key"] = key or self.key
-        response: Any = self.client.generic(method, path, data, content_type, headers=sent)
+        send: Any = self.client.generic
+        if UNDER_ASGI:
+            self.async_client.raise_request_exception = self.client.raise_request_exception
+            send = async_to_sync(self.send)
+        response: Any = send(method, path, data, content_type, headers=sent)
         if response.streaming:  # read and close it, as a server does
             response.streaming_content = [b"".join(response)]
         return response
+
+    async def send(self, *arguments: Any, **options: Any) -> Any:
+        return await self.async_client.generic(*arguments, **options)
 
     def assertProblem(self, response: Any, status: int, slug: str) -> dict[str, Any]:  # noqa: N802
         """Check that the response is a complete problem, and return it."""
@@ -59,7 +70,8 @@ class ApiTestCase(TestCase):
         self.assertEqual((response.status_code, problem["type"]), (status, f"/problems/{slug}"), problem)
         self.assertEqual(response["Content-Type"], "application/problem+json")
         self.assertEqual(problem["status"], status)
-        self.assertEqual(problem["instance"], response.request["PATH_INFO"].encode("latin-1").decode())
+        sent = response.asgi_request.scope["path"] if UNDER_ASGI else response.request["PATH_INFO"]
+        self.assertEqual(problem["instance"], sent if UNDER_ASGI else sent.encode("latin-1").decode())
         self.assertEqual(problem["request_id"], response["X-Request-ID"])
         return problem
 
