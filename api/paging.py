@@ -18,7 +18,8 @@ from api.selections import Selection
 from owned.compiled import Compiled, Parameter
 from owned.keyset import Cursors, InvalidCursor, after, place_of
 from owned.models import OwnedModel
-from owned.querysets import OwnedQuerySet, parameter
+from owned.querysets import OwnedQuerySet
+from owned.statements import parameter
 
 
 def paginate(

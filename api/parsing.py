@@ -11,8 +11,8 @@ from django.utils.datastructures import MultiValueDict
 from ninja.operation import Operation
 from ninja.parser import Parser
 
+from api.problems import types
 from api.problems.problem import FieldError, Problem, invalid
-from api.problems.types import BODY_TOO_LARGE, MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
@@ -34,18 +34,20 @@ class BodyReader:
         """
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if length > self.limit:
-            raise Problem(BODY_TOO_LARGE, f"The body must not be larger than {self.limit} bytes.")
+            raise Problem(types.BODY_TOO_LARGE, f"The body must not be larger than {self.limit} bytes.")
         if len(request.body) != length:  # lines that are missing at the end of CSV would not be noticed
-            raise Problem(MALFORMED_REQUEST, f"The body ended before all {length} bytes arrived.")
+            raise Problem(types.MALFORMED_REQUEST, f"The body ended before all {length} bytes arrived.")
         charset = (request.content_params or {}).get("charset", "utf-8")
         parse = self.parsers.get(request.content_type or "")
         if parse is None or charset.lower() != "utf-8":
             accepted = " or ".join(self.parsers)
-            raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Send the body as {accepted}, in UTF-8.")
+            raise Problem(types.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {accepted}, in UTF-8.")
         try:
             text = request.body.decode()
         except UnicodeDecodeError as error:
-            raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Byte {error.start} of the body is not UTF-8.") from None
+            raise Problem(
+                types.UNSUPPORTED_MEDIA_TYPE, f"Byte {error.start} of the body is not UTF-8."
+            ) from None
         return parse(text)
 
 
@@ -118,9 +120,9 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
-        raise Problem(MALFORMED_REQUEST, f"The body is not JSON: {error.msg}, {place}.") from None
+        raise Problem(types.MALFORMED_REQUEST, f"The body is not JSON: {error.msg}, {place}.") from None
     except (RecursionError, ValueError) as error:
-        raise Problem(MALFORMED_REQUEST, f"The body is not valid JSON: {error}.") from None
+        raise Problem(types.MALFORMED_REQUEST, f"The body is not valid JSON: {error}.") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,10 +20,7 @@ def copy_in(using: str, rows: list[Any]) -> bool:
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     statement = f"COPY {quote(meta.db_table)} ({columns}) FROM STDIN"
-    prepared = [
-        [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows]
-        for field in fields
-    ]
+    prepared = [_prepare(field, rows, connection) for field in fields]
 
     def copy_rows() -> None:
         with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -32,3 +29,11 @@ def copy_in(using: str, rows: list[Any]) -> bool:
 
     watched(connection, statement, copy_rows)
     return True
+
+
+def _prepare(field: Any, rows: list[Any], connection: Any) -> list[Any]:
+    """Return what each row stores in a field; a value that all rows share is prepared once."""
+    values = [field.pre_save(row, add=True) for row in rows]
+    if all(value is values[0] for value in values):
+        return [field.get_db_prep_save(values[0], connection)] * len(values)
+    return [field.get_db_prep_save(value, connection) for value in values]

@@ -1,6 +1,7 @@
 """The history of an object: who made each of its versions, when, how, and what changed."""
 
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -46,7 +47,7 @@ def history_of(
     versions = Version.objects.filter(kind=kind_of(model), object_id=object_id, **mine).order_by("-version")
     found += read_states(model, versions, ("version", "action", "at", *STAMPS), limit + 1)
     entries = []
-    for (made, row), older in zip(found, [*found[1:], None], strict=True):
+    for (made, row), older in zip_longest(found, found[1:]):
         (version, action, *rest), changes = made, []
         if older is not None:
             action = RESTORED if older[0][1] == DELETED else action

@@ -1,7 +1,6 @@
 """What every owned resource is made of."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -10,9 +9,10 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.ids import ID_LENGTH, random_id
-from owned.querysets import OwnedManager, update_one
+from owned.querysets import OwnedManager
 from owned.replicas import note_write
-from owned.validation import attributes, check_values, checked, owned_keys
+from owned.statements import update_one
+from owned.validation import attributes, check_values, checked, compared
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
 
 __all__ = ["OwnedModel", "Version", "VersionConflict", "owned_indexes"]
@@ -123,10 +123,10 @@ class OwnedModel(Stamped):
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Name in Django's UPDATE the version that it replaces; compile it if its values are plain."""
-        is_plain = type(base_qs) is models.QuerySet and not base_qs.query.where
-        if not self._expected or not is_plain or any(map(_is_special, values)):
+        is_plain = self._expected and type(base_qs) is models.QuerySet and not base_qs.query.where
+        update = update_one(type(self), values) if is_plain else None
+        if update is None:
             return super()._do_update(base_qs.filter(**self._expected), using, pk_val, values, *args)
-        update = update_one(type(self), tuple(field for field, _, _ in values))
         news = {f"new {field.attname}": value for field, _, value in values}
         return update.write(using, id=pk_val, **self._expected, **news)
 
@@ -151,7 +151,7 @@ class OwnedModel(Stamped):
 
     def _remember(self, fields: Iterable[str] | None = None) -> None:
         """Note what the database holds of the columns that `save` compares."""
-        names = _compared(type(self))
+        names = compared(type(self))
         if fields is not None:
             read = {*fields}
             names = tuple(name for name in names if {name, name.removesuffix("_id")} & read)
@@ -185,16 +185,6 @@ class OwnedModel(Stamped):
         ]
         if computed:
             self.refresh_from_db(using, computed)
-
-
-def _is_special(value: Any) -> bool:
-    field, _, new = value
-    return hasattr(new, "resolve_expression") or hasattr(field, "get_placeholder")
-
-
-@cache
-def _compared(model: type[models.Model]) -> tuple[str, ...]:
-    return "id", "owner_id", "version", *(key.attname for key in owned_keys(model))
 
 
 def owned_indexes(*sort_keys: str) -> list[models.Index]:

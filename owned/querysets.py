@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.conf import settings
@@ -10,11 +10,11 @@ from django.db import NotSupportedError, connections, models, router, transactio
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from owned.compiled import Compiled, CompiledUpdate, Parameter
 from owned.copying import copy_in
 from owned.ids import ID_PATTERN
 from owned.replicas import alias_for, note_write
-from owned.validation import attributes, check_values, checked, owned_keys
+from owned.statements import columns_of, select_one
+from owned.validation import attributes, check_values, checked, new_row, own_fields, owned_keys
 from owned.versions import keep, keep_deleted, kept, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -88,12 +88,12 @@ class OwnedQuerySet(QuerySet[ModelT]):
         no signals. Raises ValidationError and IntegrityError.
         """
         self._for_write = True
-        now, stamped, rows = timezone.now(), stamps(), []
+        now, shared = timezone.now(), {**self._owner(), **stamps()}
+        rows: list[Any] = []
         for place, item in enumerate(items):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
-            given = {"created_at": time, "updated_at": time, **stamped, **attributes(self.model, values)}
-            rows.append(self.model(**self._owner(), **given))
+            rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **shared, **values}))
         self._insert_many(rows, lambda: copy_in(self.db, rows) or QuerySet.bulk_create(self, rows))
         return [row.pk for row in rows]
 
@@ -124,7 +124,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         self._for_write = True
         if not values:
             return super().update()
-        columns = {name: [pk_of(value)] for name, value in attributes(self.model, values).items()}
+        columns = {name: [value] for name, value in attributes(self.model, values).items()}
         names = {key.attname for key in owned_keys(self.model)} & columns.keys()
         for owner in self._owners() if names else {None}:
             check_values(self.model, self.db, owner, columns)
@@ -149,7 +149,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         return {} if self.owner_id is None else {"owner_id": self.owner_id}
 
     def _plain(self) -> "QuerySet[Any]":
-        """Return the same rows, without what can not be locked: joins, groups and the like."""
+        """Return the same rows, without what cannot be locked, as joins and groups."""
         return QuerySet(self.model, using=self.db).filter(pk__in=self.order_by().values("pk"))
 
     def _owners(self) -> set[Any]:
@@ -164,6 +164,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
 if TYPE_CHECKING:
 
     class _Manager(models.Manager[ModelT]):
+        def get_queryset(self) -> OwnedQuerySet[ModelT]: ...
         def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]: ...
         def create_many(self, items: Iterable[Any]) -> list[str]: ...
 
@@ -176,7 +177,8 @@ class OwnedManager(_Manager[ModelT]):
 
     def for_owner(self, owner: Any) -> OwnedQuerySet[ModelT]:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
-        rows: OwnedQuerySet[ModelT] = self.get_queryset()._keep(owner)
+        queryset: Any = self.get_queryset()
+        rows: OwnedQuerySet[ModelT] = queryset._keep(owner)
         rows.compiled = is_stock(cast(Any, type(self)), type(rows))
         return rows
 
@@ -190,58 +192,3 @@ def is_stock(manager: Any, queryset: Any) -> bool:
         for name in ("get_queryset", "for_owner", "filter")
         if hasattr(stock, name)
     )
-
-
-def pk_of(value: Any) -> Any:
-    """Return the key of an object, or the value itself."""
-    return value.pk if isinstance(value, models.Model) else value
-
-
-@cache
-def columns_of(model: type[models.Model]) -> list[str]:
-    """Return the attributes of all columns, in their order."""
-    return [field.attname for field in model._meta.concrete_fields]
-
-
-def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
-    """Return the values of an object's attributes that are named as the fields that a resource adds."""
-    return {name: getattr(item, name) for name in _added(model) if hasattr(item, name)}
-
-
-@cache
-def _added(model: type[models.Model]) -> list[str]:
-    from owned.models import OwnedModel
-
-    shared = {field.name for field in OwnedModel._meta.get_fields()}
-    fields = [
-        field for field in model._meta.concrete_fields if field.name not in shared and not field.generated
-    ]
-    return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
-
-
-@cache
-def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
-    """Return the query of one row by its owner and id."""
-
-    def build() -> "QuerySet[Any, Any]":
-        rows = where(model, "owner", "id")
-        return (rows.select_for_update() if lock else rows).values_list(*columns_of(model))
-
-    return Compiled(build)
-
-
-@lru_cache(maxsize=256)
-def update_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledUpdate:
-    """Return the statement that sets these fields of one row at one version."""
-    return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version").values_list("id"))
-
-
-def where(model: type[models.Model], *names: str) -> "QuerySet[Any, Any]":
-    """Return the rows that have the values of these parameters, which are named as the fields."""
-    return QuerySet(model).filter(**{name: parameter(model, name) for name in names})
-
-
-def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:
-    """Return a placeholder for a value of a field, called like the field or otherwise."""
-    field: Any = model._meta.get_field(name)
-    return Parameter(called or name, field)

@@ -53,10 +53,11 @@ class StateValue(Cast):
 
     def get_db_converters(self, connection: Any) -> list[Any]:
         converters = super().get_db_converters(connection)
-        exact: dict[Any, Any] = {"real": float, "BLOB": bytes.fromhex} if connection.vendor == "sqlite" else {}
+        exact: dict[Any, Any] = {"real": float, "BLOB": bytes.fromhex}
         convert = exact.get(self.output_field.db_type(connection))
-        first = [lambda value, *_: None if value is None else convert(value)] if convert else []
-        return [*first, *converters]
+        if connection.vendor != "sqlite" or convert is None:
+            return converters
+        return [lambda value, *_: None if value is None else convert(value), *converters]
 
 
 def read_states(

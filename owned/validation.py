@@ -25,6 +25,12 @@ def owned_keys(model: type[models.Model]) -> tuple["models.ForeignKey[Any, Any]"
 
 
 @cache
+def compared(model: type[models.Model]) -> tuple[str, ...]:
+    """Return the attributes that `save()` compares with what it loaded."""
+    return "id", "owner_id", "version", *(key.attname for key in owned_keys(model))
+
+
+@cache
 def checked(model: type[models.Model]) -> tuple[str, ...]:
     """Return the attributes that `check_values` looks at."""
     return tuple(field.attname for field in (*integer_fields(model), *owned_keys(model)))
@@ -41,6 +47,38 @@ def attributes(model: type[models.Model], values: Mapping[str, Any]) -> dict[str
     """Return values by the names of a model's attributes: an id given for a foreign key is not an object."""
     keys = foreign_keys(model)
     return {n if isinstance(v, models.Model) else keys.get(n, n): v for n, v in values.items()}
+
+
+def new_row(model: type[models.Model], values: Mapping[str, Any]) -> models.Model:
+    """Return an instance with these values; positional arguments take a third of the time of named ones."""
+    keys = foreign_keys(model)
+    given = {keys.get(n, n): v.pk if isinstance(v, models.Model) else v for n, v in values.items()}
+    row = model(*(given.pop(name) if name in given else default() for name, default in _defaults(model)))
+    if given:
+        raise TypeError(f"{model.__name__} has no fields {', '.join(given)}")
+    return row
+
+
+@cache
+def _defaults(model: type[models.Model]) -> list[tuple[str, Any]]:
+    fields = model._meta.concrete_fields
+    return [(f.attname, (lambda: models.DEFERRED) if f.generated else f.get_default) for f in fields]
+
+
+def own_fields(model: type[models.Model], item: Any) -> dict[str, Any]:
+    """Return the values of an object's attributes that are named as the fields that a resource adds."""
+    return {name: getattr(item, name) for name in _added(model) if hasattr(item, name)}
+
+
+@cache
+def _added(model: type[models.Model]) -> list[str]:
+    from owned.models import OwnedModel
+
+    shared = {field.name for field in OwnedModel._meta.get_fields()}
+    fields = [
+        field for field in model._meta.concrete_fields if field.name not in shared and not field.generated
+    ]
+    return [name for field in fields for name in dict.fromkeys((field.name, field.attname))]
 
 
 def check_values(
@@ -71,5 +109,6 @@ def check_values(
 
 
 def given(values: Iterable[Any]) -> list[Any]:
-    """Return the values that are neither null nor computed by the database."""
-    return [value for value in values if value is not None and not hasattr(value, "resolve_expression")]
+    """Return the values that are neither null nor computed by the database; of an object, its key."""
+    keys = (value.pk if isinstance(value, models.Model) else value for value in values)
+    return [key for key in keys if key is not None and not hasattr(key, "resolve_expression")]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from owned.actors import current_actor
 from owned.compiled import CompiledCopy, Parameter
 from owned.ids import ID_LENGTH
+from owned.statements import where
 from owned.states import State
 
 CREATED, CHANGED, DELETED, RESTORED = "created", "changed", "deleted", "restored"
@@ -110,10 +111,10 @@ def kind_of(model: type[models.Model]) -> str:
 @cache
 def _copy_one(model: type[models.Model]) -> CompiledCopy:
     """Return the statement that copies one row at one version, and locks the row."""
-    fields: Any = model._meta.get_field
-    names = {name: Parameter(name, fields(name)) for name in ("owner", "id", "version")}
     now = Parameter("now", _time)
-    return CompiledCopy(FIELDS, lambda: superseded(QuerySet(model).filter(**names).select_for_update(), now))
+    return CompiledCopy(
+        FIELDS, lambda: superseded(where(model, "owner", "id", "version").select_for_update(), now)
+    )
 
 
 def keep_one(model: type[models.Model], using: str, **at: Any) -> bool:

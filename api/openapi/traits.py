@@ -7,23 +7,8 @@ from ninja.operation import Operation
 from pydantic import BaseModel
 
 from api.parsing import BodyReader, reader_of
-from api.problems.types import (
-    BODY_TOO_LARGE,
-    IDEMPOTENCY_KEY_REUSED,
-    INTERNAL_ERROR,
-    INVALID_KEY,
-    MALFORMED_REQUEST,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    PRECONDITION_REQUIRED,
-    RATE_LIMITED,
-    READ_ONLY_KEY,
-    REQUEST_IN_PROGRESS,
-    UNAVAILABLE,
-    UNSUPPORTED_MEDIA_TYPE,
-    VALIDATION_ERROR,
-    ProblemType,
-)
+from api.problems import types
+from api.problems.types import ProblemType
 from api.schemas import OwnedOut
 
 
@@ -70,16 +55,20 @@ class Traits:
         """Return the problems that it can respond with, by status."""
         header, changes = self.request_headers(), self.on_object and self.writes
         found = [
-            *([MALFORMED_REQUEST] if self.body or "If-Match" in header else []),
-            *([INVALID_KEY, RATE_LIMITED] if self.authenticates else []),
-            *([READ_ONLY_KEY] if self.authenticates and self.writes else []),
-            *([NOT_FOUND] if self.has_id else []),
-            *([BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE] if self.body else []),
-            *([PRECONDITION_FAILED, PRECONDITION_REQUIRED] if changes else []),
-            VALIDATION_ERROR,
-            *([IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS] if "Idempotency-Key" in header else []),
-            INTERNAL_ERROR,
-            UNAVAILABLE,
+            *([types.MALFORMED_REQUEST] if self.body or "If-Match" in header else []),
+            *([types.INVALID_KEY, types.RATE_LIMITED] if self.authenticates else []),
+            *([types.READ_ONLY_KEY] if self.authenticates and self.writes else []),
+            *([types.NOT_FOUND] if self.has_id else []),
+            *([types.BODY_TOO_LARGE, types.UNSUPPORTED_MEDIA_TYPE] if self.body else []),
+            *([types.PRECONDITION_FAILED, types.PRECONDITION_REQUIRED] if changes else []),
+            types.VALIDATION_ERROR,
+            *(
+                [types.IDEMPOTENCY_KEY_REUSED, types.REQUEST_IN_PROGRESS]
+                if "Idempotency-Key" in header
+                else []
+            ),
+            types.INTERNAL_ERROR,
+            types.UNAVAILABLE,
         ]
         by_status: dict[int, list[ProblemType]] = {}
         for kind in sorted(found, key=lambda kind: kind.status):

@@ -11,26 +11,16 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as ModelError
-from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
 from api.limits import spend_address
+from api.problems import types
 from api.problems.problem import FieldError, Problem, invalid, problem_for_status
-from api.problems.types import (
-    BODY_TOO_LARGE,
-    CONFLICT,
-    FORBIDDEN,
-    INVALID_KEY,
-    MALFORMED_REQUEST,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    RATE_LIMITED,
-    UNAVAILABLE,
-    ProblemType,
-)
+from api.problems.types import ProblemType
 from api.problems.validation import place
 from owned.constraints import violated_by
 from owned.models import VersionConflict
@@ -52,15 +42,14 @@ def install_handlers(api: NinjaAPI) -> None:
         AuthenticationError: _invalid_key,
         Throttled: _throttled,
         HttpError: _http_error,
-        PermissionDenied: _problem(FORBIDDEN, "This operation is not allowed."),
-        ObjectDoesNotExist: _problem(NOT_FOUND, "Object not found."),
-        Http404: _problem(NOT_FOUND, "Object not found."),
-        RequestDataTooBig: _problem(BODY_TOO_LARGE, "The body is larger than this service accepts."),
-        UnreadablePostError: _problem(MALFORMED_REQUEST, "The body ended before all of it arrived."),
-        SuspiciousOperation: _problem(MALFORMED_REQUEST, "The request is malformed."),
+        PermissionDenied: _problem(types.FORBIDDEN, "This operation is not allowed."),
+        ObjectDoesNotExist: _problem(types.NOT_FOUND, "Object not found."),
+        Http404: _problem(types.NOT_FOUND, "Object not found."),
+        RequestDataTooBig: _problem(types.BODY_TOO_LARGE, "The body is larger than this service accepts."),
+        UnreadablePostError: _problem(types.MALFORMED_REQUEST, "The body ended before all of it arrived."),
+        SuspiciousOperation: _problem(types.MALFORMED_REQUEST, "The request is malformed."),
         VersionConflict: _version_conflict,
         IntegrityError: _constraint,
-        DataError: _problem(CONFLICT, "The database does not accept a value."),
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
         InternalError: _internal,
@@ -80,11 +69,11 @@ def _invalid_key(request: HttpRequest, error: AuthenticationError) -> HttpRespon
     except Problem as limited:
         return limited.response(request)
     headers = {"WWW-Authenticate": 'ApiKey realm="goatfish"'}  # RFC 9110, 11.6.1
-    return Problem(INVALID_KEY, "X-API-Key header invalid.", headers=headers).response(request)
+    return Problem(types.INVALID_KEY, "X-API-Key header invalid.", headers=headers).response(request)
 
 
 def _throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
-    return Problem(RATE_LIMITED, error.message).response(request)  # ninja adds Retry-After
+    return Problem(types.RATE_LIMITED, error.message).response(request)  # ninja adds Retry-After
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -103,7 +92,7 @@ def _invalid_model(request: HttpRequest, error: ModelError) -> HttpResponse:
 
 
 def _version_conflict(request: HttpRequest, error: VersionConflict) -> HttpResponse:
-    type = PRECONDITION_FAILED if "HTTP_IF_MATCH" in request.META else CONFLICT
+    type = types.PRECONDITION_FAILED if "HTTP_IF_MATCH" in request.META else types.CONFLICT
     return Problem(type, "Another request changed the object at the same time.").response(request)
 
 
@@ -112,7 +101,7 @@ def _constraint(request: HttpRequest, error: IntegrityError) -> HttpResponse:
     if violation is None:
         raise error
     if violation.unique:
-        return Problem(CONFLICT, violation.message).response(request)
+        return Problem(types.CONFLICT, violation.message).response(request)
     at = place("body", [violation.field])
     return invalid({**at, "detail": violation.message, "code": violation.code}).response(request)
 
@@ -120,7 +109,7 @@ def _constraint(request: HttpRequest, error: IntegrityError) -> HttpResponse:
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("the database is unavailable: %s", error, exc_info=error)
     headers = {"Retry-After": RETRY_AFTER}
-    return Problem(UNAVAILABLE, "The database cannot be reached.", headers=headers).response(request)
+    return Problem(types.UNAVAILABLE, "The database cannot be reached.", headers=headers).response(request)
 
 
 def _internal(request: HttpRequest, error: InternalError) -> HttpResponse:

@@ -8,35 +8,11 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from api.problems.types import (
-    BODY_TOO_LARGE,
-    CONFLICT,
-    FORBIDDEN,
-    INTERNAL_ERROR,
-    MALFORMED_REQUEST,
-    NOT_FOUND,
-    RATE_LIMITED,
-    UNSUPPORTED_MEDIA_TYPE,
-    VALIDATION_ERROR,
-    ProblemType,
-)
+from api.problems import types
+from api.problems.types import ProblemType
 
 PROBLEM_JSON = "application/problem+json"
 LISTED_ERRORS = 100
-
-TYPES_BY_STATUS: dict[int, ProblemType] = {
-    type.status: type
-    for type in (
-        MALFORMED_REQUEST,
-        FORBIDDEN,
-        NOT_FOUND,
-        CONFLICT,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        RATE_LIMITED,
-        INTERNAL_ERROR,
-    )
-}
 
 FieldError = dict[str, str]
 """Where (`pointer`, `parameter` or `header`), `detail` and `code`: one entry of `errors`."""
@@ -87,7 +63,7 @@ def problem_for_status(request: HttpRequest, status: int, detail: str = "") -> H
 
     A status without a page of ours has the type `about:blank` and its standard title (RFC 9457, 4.2.1).
     """
-    if type := TYPES_BY_STATUS.get(status):
+    if type := types.BY_STATUS.get(status):
         return Problem(type, detail or type.cause).response(request)
     try:
         title = HTTPStatus(status).phrase
@@ -100,13 +76,13 @@ def invalid(*errors: FieldError) -> Problem:
     """Return the problem of invalid values; the first hundred are listed."""
     count = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"
     listed = f"; the first {LISTED_ERRORS} are listed" if len(errors) > LISTED_ERRORS else ""
-    return Problem(VALIDATION_ERROR, f"{count} invalid{listed}.", errors[:LISTED_ERRORS])
+    return Problem(types.VALIDATION_ERROR, f"{count} invalid{listed}.", errors[:LISTED_ERRORS])
 
 
 def unreadable_header(header: str, detail: str, code: str) -> Problem:
     """Return the problem of an invalid header."""
     return Problem(
-        MALFORMED_REQUEST,
+        types.MALFORMED_REQUEST,
         f"The {header} header is invalid.",
         [{"header": header, "detail": detail, "code": code}],
     )

@@ -7,15 +7,9 @@ from django.shortcuts import render
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
+from api.problems import types
 from api.problems.problem import Problem, unreadable_header
-from api.problems.types import (
-    BODY_TOO_LARGE,
-    FORBIDDEN,
-    INTERNAL_ERROR,
-    MALFORMED_REQUEST,
-    NOT_FOUND,
-    PROBLEM_TYPES,
-)
+from api.problems.types import PROBLEM_TYPES
 from ops.paths import is_api
 
 
@@ -41,9 +35,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, DisallowedHost):
         problem = unreadable_header("Host", "is not a name of this service", "host_not_allowed")
     elif isinstance(exception, RequestDataTooBig):
-        problem = Problem(BODY_TOO_LARGE, "The body is larger than this service accepts.")
+        problem = Problem(types.BODY_TOO_LARGE, "The body is larger than this service accepts.")
     else:
-        problem = Problem(MALFORMED_REQUEST, "The request is malformed.")
+        problem = Problem(types.MALFORMED_REQUEST, "The request is malformed.")
     return problem.response(request)
 
 
@@ -51,18 +45,18 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     """Respond to a request that is not allowed (`handler403`)."""
     if not is_api(request.path_info):
         return defaults.permission_denied(request, exception)
-    return Problem(FORBIDDEN, "This operation is not allowed.").response(request)
+    return Problem(types.FORBIDDEN, "This operation is not allowed.").response(request)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Respond to an unknown path (`handler404`)."""
     if not is_api(request.path_info):
         return defaults.page_not_found(request, exception)
-    return Problem(NOT_FOUND, "There is nothing at this path.").response(request)
+    return Problem(types.NOT_FOUND, "There is nothing at this path.").response(request)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Respond after a crash (`handler500`)."""
     if not is_api(request.path_info):
         return defaults.server_error(request)
-    return Problem(INTERNAL_ERROR, INTERNAL_ERROR.cause).response(request)
+    return Problem(types.INTERNAL_ERROR, types.INTERNAL_ERROR.cause).response(request)

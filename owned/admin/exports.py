@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
 from owned.exports import stream
+from owned.versions import STAMPS
 
 OWNER = "owner_username"
 
@@ -44,8 +45,9 @@ class ExportingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         # A join would have SQLite begin with the owners, and then sort all rows.
         owner = get_user_model()._default_manager.filter(pk=OuterRef("owner"))
         named = rows.annotate(**{OWNER: Subquery(owner.values("username"))})
-        own = [field.name for field in self.opts.concrete_fields if field.name not in ("id", "owner")]
-        return stream(named, ["id", OWNER, *own])
+        placed = {"id", "owner", *STAMPS}
+        own = [field.name for field in self.opts.concrete_fields if field.name not in placed]
+        return stream(named, ["id", OWNER, *own, *STAMPS])
 
     @admin.action(description="Export selected %(verbose_name_plural)s as CSV", permissions=["view"])
     def export_ticked(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseRedirect:

@@ -22,7 +22,7 @@ class Row(NamedTuple):
     start_date: date
     end_date: date
     version: int
-    entries: int  # of the admin's log about this row alone; those of a bulk create are about many
+    versions: int  # that were replaced: one for each change
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Client:
         body = self.body()
         answer, _ = self.send("POST", PATH, body, {"Idempotency-Key": uuid4().hex})
         if self.expect(answer, 201, **body):
-            self.rows[answer.json()["id"]] = row(body, version=1, entries=1)
+            self.rows[answer.json()["id"]] = row(body, version=1, versions=0)
 
     def create_many(self) -> None:
         """Make rows in one request."""
@@ -83,7 +83,7 @@ class Client:
         answer, _ = self.send("POST", f"{PATH}/bulk", {"items": items}, {"Idempotency-Key": uuid4().hex})
         if self.expect(answer, 201, created=len(items)):
             for id, body in zip(answer.json()["ids"], items, strict=True):
-                self.rows[id] = row(body, version=1, entries=0)
+                self.rows[id] = row(body, version=1, versions=0)
 
     def change(self) -> None:
         """Rename the row that was made last, or replace it."""
@@ -95,7 +95,7 @@ class Client:
             answer, _ = self.send("GET", f"{PATH}/{id}")  # it is as an earlier attempt left it, and must be
         if self.expect(answer, 200, **sent):
             new = answer.json()
-            self.rows[id] = row(new, version=old.version + 1, entries=old.entries + 1)
+            self.rows[id] = row(new, version=old.version + 1, versions=old.versions + 1)
 
     def remove(self) -> None:
         """Delete the row that was made first."""
@@ -154,10 +154,10 @@ class Client:
             self.tally.wrong.append(f"{answer.status_code} without a problem: {answer.text[:100]}")
 
 
-def row(body: dict[str, Any], version: int, entries: int) -> Row:
+def row(body: dict[str, Any], version: int, versions: int) -> Row:
     """Return what the database has to hold after a write."""
     start, end = (date.fromisoformat(body[name]) for name in ("start_date", "end_date"))
-    return Row(body["name"], start, end, version, entries)
+    return Row(body["name"], start, end, version, versions)
 
 
 def tag(row: Row) -> dict[str, str]:

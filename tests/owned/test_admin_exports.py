@@ -38,7 +38,10 @@ class AdminExportTests(AdminTestCase):
         response = self.client.get(EXPORT)
         self.assertEqual(response["Content-Disposition"], 'attachment; filename="simulations.csv"')
         self.assertTrue(response.streaming)
-        self.assertEqual(self.read(response), [{**shown, "owner_username": "alice", "version": "2"}])
+        stamps = {"changed_by": "alice", "changed_key": self.key[:11], "changed_via": "api"}
+        (exported,) = self.read(response)
+        self.assertEqual(len(exported.pop("changed_request")), 32)
+        self.assertEqual(exported, {**shown, "owner_username": "alice", "version": "2", **stamps})
 
     def test_the_list_leads_to_the_export_of_what_it_keeps(self) -> None:
         for number in range(3):

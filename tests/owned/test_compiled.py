@@ -9,7 +9,7 @@ from typing import Any
 from weakref import ref
 
 from django.db import DatabaseError, connection, connections
-from django.db.models import BinaryField, DateTimeField, F
+from django.db.models import BinaryField, DateTimeField
 from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
@@ -18,7 +18,7 @@ from accounts.keys import digest_of
 from accounts.models import ApiKey, User
 from api.paging import fetch, page_query
 from owned.compiled import Compiled, CompiledUpdate, Parameter, cursor_of
-from owned.querysets import Owned, insert_one, owned, parameter, select_one, update_one
+from owned.statements import parameter, select_one, update_one, where
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
 from tests.base import issue_key
@@ -57,23 +57,26 @@ class CompiledTests(TestCase):
         sent += [{f"{end}_date__{how}": "2026-01-02"} for end in ("start", "end") for how in ("gte", "lte")]
         sent += [{f"created_at__{how}": self.row.created_at.isoformat()} for how in ("gte", "lt")]
         sent += [{"start_date__lte": "2026-01-02", "end_date__gte": "2026-01-03"}]
-        mine, fields = Owned(Simulation, self.alice.pk), ("id", "name", "start_date", "created_at")
+        mine, fields = Simulation.objects.for_owner(self.alice), ("id", "name", "start_date", "created_at")
         for filters, sort in product(sent, ("name", "-start_date", "-created_at")):
-            where = SimulationSelection(sort=sort, **filters)
-            plain = list(where.of(mine.rows).values(*fields))
+            selection = SimulationSelection(sort=sort, **filters)
+            plain = list(selection.of(mine).values(*fields))
             with self.subTest(filters, sort=sort):
                 for _ in range(2):
-                    self.assertEqual(fetch(mine, where, fields, 100, None), plain)
+                    self.assertEqual([f.item for f in fetch(mine, selection, fields, 100, None)], plain)
                 if plain:
-                    place = (str(plain[0][where.key]), plain[0]["id"])
-                    self.assertEqual(fetch(mine, where, fields, 100, place), plain[1:])
+                    place = (str(plain[0][selection.key]), plain[0]["id"])
+                    found = fetch(mine, selection, fields, 100, place)
+                    self.assertEqual([f.item for f in found], plain[1:])
 
     def test_a_filter_by_one_value_is_built_once(self) -> None:
         sent: list[dict[str, Any]] = [{"name": "a"}, {"active_on": "2026-01-01"}, {"q": "a"}]
         for filters, built in zip(sent, ((1, 2), (1, 2), (0, 0)), strict=True):
             page_query.cache_clear()
             for _ in range(3):
-                fetch(Owned(Simulation, self.alice.pk), SimulationSelection(**filters), ("id",), 1, None)
+                fetch(
+                    Simulation.objects.for_owner(self.alice), SimulationSelection(**filters), ("id",), 1, None
+                )
             used = page_query.cache_info()
             self.assertEqual((used.misses, used.hits), built, filters)
 
@@ -84,19 +87,14 @@ class CompiledTests(TestCase):
         self.assertEqual([tuple(row) for row in found], list(plain))
         self.assertEqual(VALID_KEY.rows(digest=digest_of(key), now=datetime(2999, 1, 1, tzinfo=UTC)), [])
 
-    def test_an_update_changes_one_row_and_returns_it_as_it_is_then(self) -> None:
-        now = timezone.now()
-        sent = {"owner": self.alice.pk, "id": self.row.pk, "name": "new", "updated_at": now}
-        (changed,) = update_one(Simulation, ("name",), versioned=False).rows(**sent)
-        self.assertEqual(tuple(changed), self.plain(self.row))
-        self.assertEqual(dict(zip(COLUMNS, changed, strict=True))["version"], 2)
-        self.assertEqual(update_one(Simulation, ("name",), versioned=True).rows(version=1, **sent), [])
-        self.assertEqual(self.plain(self.other)[COLUMNS.index("version")], 1)
-
-    def test_an_insert_makes_what_the_orm_makes(self) -> None:
-        made = Simulation(owner=self.alice, name="c", start_date=date(2026, 1, 1), end_date=date(2026, 1, 1))
-        insert_one(Simulation).rows(**{name: getattr(made, name) for name in COLUMNS})
-        self.assertEqual(self.plain(made), tuple(getattr(made, name) for name in COLUMNS))
+    def test_an_update_changes_the_row_at_its_version_alone(self) -> None:
+        field: Any = Simulation._meta.get_field("name")
+        update: Any = update_one(Simulation, [(field, None, "new")])
+        at = {"owner": self.alice.pk, "id": self.row.pk}
+        self.assertEqual(update.write("default", **at, version=2, **{"new name": "new"}), 0)
+        self.assertEqual(update.write("default", **at, version=1, **{"new name": "new"}), 1)
+        names = Simulation.objects.order_by("name").values_list("name", flat=True)
+        self.assertEqual(list(names), ["b", "new"])
 
     def test_a_time_is_the_same_in_another_time_zone(self) -> None:
         compiled = select_one(Simulation)
@@ -107,7 +105,7 @@ class CompiledTests(TestCase):
                 self.assertEqual([tuple(before[0])], [self.plain(self.row)])
 
     def test_what_was_built_in_a_thread_is_gone_with_it(self) -> None:
-        compiled = Compiled(lambda: owned(Simulation, parameter(Simulation, "owner")).values_list("name"))
+        compiled = Compiled(lambda: where(Simulation, "owner").values_list("name"))
         seen: list[Any] = []
 
         def build() -> None:
@@ -135,13 +133,13 @@ class CompiledTests(TestCase):
         self.assertEqual(len(built), 1)
 
     def test_parameters_and_constants_keep_their_places(self) -> None:
-        compiled = CompiledUpdate(
-            lambda: Simulation.objects.filter(name="a", created_at__lt=Parameter("before", DateTimeField())),
-            {"name": Parameter("name", Simulation._meta.get_field("name")), "version": F("version") + 5},
-        )
-        (changed,) = compiled.rows(before=datetime(2999, 1, 1, tzinfo=UTC), name="z")
-        named = dict(zip(COLUMNS, changed, strict=True))
-        self.assertEqual((named["id"], named["name"], named["version"]), (self.row.pk, "z", 6))
+        field: Any = Simulation._meta.get_field("name")
+        before = Parameter("before", DateTimeField())
+        rows = Simulation.objects.filter(name="a", created_at__lt=before, version=1).values_list("id")
+        compiled = CompiledUpdate([field], lambda: rows)
+        new = {"new name": "z", "before": datetime(2999, 1, 1, tzinfo=UTC)}
+        self.assertEqual(compiled.write("default", **new), 1)
+        self.assertEqual(Simulation.objects.get(pk=self.row.pk).name, "z")
 
     def test_bytes_are_compared_as_bytes(self) -> None:
         key = issue_key(self.bob)

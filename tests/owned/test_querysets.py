@@ -11,9 +11,10 @@ from django.db.transaction import TransactionManagementError
 from django.test import TransactionTestCase
 from django.utils import timezone
 
-from owned.compiled import Compiled, Parameter
+from owned.compiled import Compiled
 from owned.models import Version
-from owned.querysets import where
+from owned.querysets import OwnedQuerySet
+from owned.statements import parameter, where
 from simulations.models import Simulation
 from tests.owned.things.cases import ThingTestCase
 from tests.owned.things.models import Everything, Notice, Thing
@@ -34,8 +35,8 @@ class OwnerTests(ThingTestCase):
 
     def test_a_filter_before_or_after_counts(self) -> None:
         row = self.thing()
-        narrowed = (
-            Thing.objects.filter(name="b").for_owner(self.alice),
+        narrowed: tuple[Any, ...] = (
+            OwnedQuerySet(Thing).filter(name="b").for_owner(self.alice),
             Thing.objects.for_owner(self.alice).filter(name="b"),
             Thing.objects.for_owner(self.alice).exclude(name="a"),
             Thing.objects.for_owner(self.alice).none(),
@@ -234,14 +235,21 @@ class ParameterTests(ThingTestCase):
     def test_an_integer_beyond_the_column_compares_as_a_number(self) -> None:
         row = self.thing(number=7)
         for lookup, number, kept in (
-            ("gte", 2**31, False), ("lt", 2**31, True), ("gte", 2**64, False), ("lte", 10**30, True),
-            ("gt", -(2**31) - 1, True), ("lt", -(2**70), False), ("exact", 2**32 + 7, False), ("exact", 7, True),
-        ):  # fmt: skip
-            place = Parameter("number", Thing._meta.get_field("number"))
-            rows = Compiled(
-                lambda: where(Thing, "owner").filter(**{f"number__{lookup}": place}).values_list("id")
-            )
+            ("gte", 2**31, False),
+            ("lt", 2**31, True),
+            ("gte", 2**64, False),
+            ("lte", 10**30, True),
+            ("gt", -(2**31) - 1, True),
+            ("lt", -(2**70), False),
+            ("exact", 2**32 + 7, False),
+            ("exact", 7, True),
+        ):
+            rows = self.compiled(lookup)
             with self.subTest(lookup, number=number):
                 for _ in range(3):  # the third time, PostgreSQL has prepared the statement
                     found = [id for (id,) in rows.rows(owner=self.alice.pk, number=number)]
                     self.assertEqual(found, [row.pk] if kept else [])
+
+    def compiled(self, lookup: str) -> Compiled:
+        compared = {f"number__{lookup}": parameter(Thing, "number")}
+        return Compiled(lambda: where(Thing, "owner").filter(**compared).values_list("id"))

@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
@@ -16,7 +17,7 @@ from accounts.models import User
 from owned.models import Version, VersionConflict
 from simulations.models import Simulation
 from tests.base import VALID
-from tests.databases import make_database, remove_database
+from tests.databases import add_sqlite, remove_database
 from tests.owned.things.cases import ThingTestCase
 from tests.owned.things.models import Part, Thing
 
@@ -222,9 +223,8 @@ class SaveTests(ThingTestCase):
 
     def test_every_statement_names_the_owner(self) -> None:
         row = Thing.objects.for_owner(self.alice).create(name="a")
-        with CaptureQueriesContext(connection) as queries:
-            with transaction.atomic():
-                Thing.objects.for_owner(self.alice).get_for_update(row.pk).change(name="b")
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            Thing.objects.for_owner(self.alice).get_for_update(row.pk).change(name="b")
         sent = [q["sql"] for q in queries if "things_thing" in q["sql"] and "double" not in q["sql"][:20]]
         self.assertGreaterEqual(len(sent), 3)
         for sql in sent[:3]:
@@ -300,7 +300,7 @@ class ValidationTests(ThingTestCase):
     def test_an_integer_that_the_column_cannot_hold_is_refused(self) -> None:
         row = self.thing(number=7)
         for field, number in (("number", 2**63), ("number", -(2**63) - 1), ("small", 2**63), ("small", -1)):
-            writes = (
+            writes: tuple[Any, ...] = (
                 lambda field=field, number=number: self.thing(**{field: number}),
                 lambda field=field, number=number: Thing.objects.get(pk=row.pk).change(**{field: number}),
                 lambda field=field, number=number: Thing.objects.update(**{field: number}),
@@ -324,7 +324,7 @@ class ValidationTests(ThingTestCase):
         ids = Thing.objects.for_owner(self.alice).create_many([{"name": "b", "whole": mine.pk}])
         self.assertEqual(Thing.objects.get(pk=ids[0]).whole, mine)
         for wrong in (theirs.pk, "2" * 20):
-            writes = (
+            writes: tuple[Any, ...] = (
                 lambda wrong=wrong: self.thing(whole_id=wrong),
                 lambda wrong=wrong: row.change(whole=wrong),
                 lambda wrong=wrong: Thing.objects.filter(pk=row.pk).update(whole=wrong),
@@ -371,34 +371,37 @@ class ConcurrencyTests(TransactionTestCase):
             cls.using = "writers"
             cls.databases = {"default", "writers"}
             folder = Path(cls.enterClassContext(TemporaryDirectory()))
-            make_database(cls.using, folder / "writers.sqlite3")
+            add_sqlite(cls.using, folder / "writers.sqlite3")
             cls.addClassCleanup(remove_database, cls.using)
+            call_command("migrate", database=cls.using, verbosity=0)
         super().setUpClass()
 
     def test_of_many_savers_at_once_one_wins_and_one_version_is_kept(self) -> None:
-        using = self.using
-        owner = User.objects.using(using).create(username="alice")
-        row = Simulation(owner=owner, **VALID)
-        row.save(using=using)
+        owner = User.objects.using(self.using).create(username="alice")
+        Simulation(owner=owner, **VALID).save(using=self.using)
         for version in range(1, 6):
-            loaded = [Simulation.objects.using(using).get() for _ in range(4)]
-            start, outcomes = Barrier(len(loaded)), []
+            self.assertEqual(sorted(self.race(savers=4)), ["conflict"] * 3 + ["won"])
+            self.assertEqual(Simulation.objects.using(self.using).get().version, version + 1)
+            self.assertEqual(Version.objects.using(self.using).count(), version)
 
-            def save(mine: Simulation) -> None:
-                start.wait()
-                try:
-                    mine.change(name=f"by {id(mine)}")
-                    outcomes.append("won")
-                except VersionConflict:
-                    outcomes.append("conflict")
-                finally:
-                    connections[using].close()
+    def race(self, savers: int) -> list[str]:
+        """Save the row in many threads, which have all loaded the same version of it."""
+        loaded = [Simulation.objects.using(self.using).get() for _ in range(savers)]
+        start, outcomes = Barrier(savers), list[str]()
 
-            threads = [Thread(target=save, args=[mine]) for mine in loaded]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual(sorted(outcomes), ["conflict"] * 3 + ["won"])
-            self.assertEqual(Simulation.objects.using(using).get().version, version + 1)
-            self.assertEqual(Version.objects.using(using).count(), version)
+        def save(mine: Simulation) -> None:
+            start.wait()
+            try:
+                mine.change(name=f"by {id(mine)}")
+                outcomes.append("won")
+            except VersionConflict:
+                outcomes.append("conflict")
+            finally:
+                connections[self.using].close()
+
+        threads = [Thread(target=save, args=[mine]) for mine in loaded]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return outcomes

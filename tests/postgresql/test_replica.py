@@ -60,8 +60,10 @@ class ReplicaTests(LiveTestCase):
     def write_past_the_service(self, name: str, owner: str) -> None:
         """Make a row of which the service's processes do not know that it was written."""
         self.primary.execute(
-            "INSERT INTO simulations_simulation "
-            f"SELECT '{name:x<20}', now(), now(), 1, '{name}', '2026-01-01', '2026-01-02', id "
+            "INSERT INTO simulations_simulation (id, created_at, updated_at, version, name, "
+            "start_date, end_date, owner_id, changed_by, changed_key, changed_via, changed_request) "
+            f"SELECT '{name:x<20}', now(), now(), 1, '{name}', "
+            "'2026-01-01', '2026-01-02', id, '', '', '', '' "
             f"FROM accounts_user WHERE username = '{owner}'"
         )
 

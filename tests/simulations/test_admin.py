@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from owned.models import Version
 from simulations.models import Simulation
 from tests.admin import AdminTestCase
 from tests.base import VALID
@@ -133,4 +133,4 @@ class SimulationAdminTests(AdminTestCase):
         row = self.simulation()
         self.assertRedirects(self.client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}), LIST)
         self.assertEqual(self.call("GET", f"/api/simulations/{row.pk}").status_code, 404)
-        self.assertEqual(LogEntry.objects.get().object_id, row.pk)
+        self.assertEqual(Version.objects.get(action="deleted").object_id, row.pk)

@@ -10,7 +10,7 @@ from owned.models import OwnedModel
 from owned.querysets import OwnedManager, OwnedQuerySet
 
 
-class SecretField(models.TextField):
+class SecretField(models.TextField):  # type: ignore[type-arg]
     """Text that the database never sees as it is."""
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
@@ -20,7 +20,7 @@ class SecretField(models.TextField):
         return None if value is None else base64.b64decode(value).decode()
 
 
-class ShoutedField(models.CharField):
+class ShoutedField(models.CharField):  # type: ignore[type-arg]
     """Text that is in capitals once it is saved."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
@@ -75,7 +75,7 @@ class Everything(OwnedModel):
 
     binary = models.BinaryField(null=True)
     boolean = models.BooleanField(null=True)
-    text = models.TextField(null=True)
+    text = models.TextField(null=True)  # noqa: DJ001
     date = models.DateField(null=True)
     datetime = models.DateTimeField(null=True)
     time = models.TimeField(null=True)
@@ -88,7 +88,7 @@ class Everything(OwnedModel):
     uuid = models.UUIDField(null=True)
     file = models.FileField(null=True)
     secret = SecretField(null=True)
-    choice = models.CharField(max_length=1, choices=[("a", "Alpha")], null=True)
+    choice = models.CharField(max_length=1, choices=[("a", "Alpha")], null=True)  # noqa: DJ001
 
     class Meta:
         app_label = "things"
@@ -107,7 +107,7 @@ class Notice(OwnedModel):
 
     until = models.DateTimeField()
 
-    objects: ClassVar[CurrentManager] = CurrentManager()  # type: ignore[assignment]
+    objects: ClassVar[CurrentManager] = CurrentManager()
 
     class Meta:
         app_label = "things"
