@@ -37,22 +37,15 @@ def blocks(page: str) -> Iterator[tuple[Path, str, str]]:
 
 
 def patched(text: str, diff: str) -> str:
-    """Apply a diff without line numbers: " " finds a line, "-" deletes it, "+" inserts one after the last.
-
-    A diff that begins with "+" inserts before the first line that it finds.
-    """
-    lines, place, waiting = text.splitlines(), 0, list[str]()
+    """Apply a diff without line numbers: " " finds a line, "-" deletes it, "+" inserts one after the last."""
+    lines, place = text.splitlines(), 0
     for line in diff.splitlines():
         mark, content = line[:1], line[1:]
-        if mark == "+" and not place:
-            waiting.append(content)
-        elif mark == "+":
+        if mark == "+":
             lines.insert(place, content)
             place += 1
         else:
             place = lines.index(content, place)
-            lines[place:place] = waiting
-            place, waiting = place + len(waiting), []
             if mark == "-":
                 del lines[place]
             else:
