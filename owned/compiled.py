@@ -159,6 +159,19 @@ class CompiledUpdate(CompiledWrite):
         return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
 
 
+class CompiledInsert(CompiledWrite):
+    """An INSERT of one row, whose values are named as those of `CompiledUpdate`."""
+
+    def plan(self, connection: BaseDatabaseWrapper) -> Plan:
+        plan, quote = super().plan(connection), connection.ops.quote_name
+        columns = ", ".join(quote(str(field.column)) for field in self.fields)
+        places = ", ".join(["%s"] * len(self.fields))
+        table = quote(self.fields[0].model._meta.db_table)
+        news = [NewValue(f"new {field.attname}", field) for field in self.fields]
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
+        return plan._replace(sql=sql, parameters=news)
+
+
 class CompiledCopy(CompiledWrite):
     """An INSERT of the rows that a SELECT finds, whose columns are the fields."""
 

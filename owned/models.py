@@ -11,7 +11,7 @@ from django.utils import timezone
 from owned.ids import ID_LENGTH, random_id
 from owned.querysets import OwnedManager
 from owned.replicas import note_write
-from owned.statements import update_one
+from owned.statements import insert_one, update_one
 from owned.validation import attributes, check_values, checked, compared
 from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
 
@@ -81,12 +81,11 @@ class OwnedModel(Stamped):
             return
         using = using or router.db_for_write(type(self), instance=self)
         self._check(using)
-        is_new = self._loaded.get("id") != self.pk and not (force_update or fields)
-        if force_insert or is_new:
+        is_new = self._state.adding or self._loaded.get("id", self.pk) != self.pk
+        if force_insert or (is_new and not (force_update or fields)):
             self._insert(using, force_insert)
         else:
             self._replace(using, fields)
-        self._remember()
         note_write(using, self.owner_id)
 
     def _insert(self, using: str, force_insert: Any) -> None:
@@ -95,13 +94,15 @@ class OwnedModel(Stamped):
         if self._state.adding:
             self.updated_at = self.created_at
         vars(self).update(stamps())
+        self._loaded = {}
         super().save(force_insert=force_insert, using=using)
+        self._remember()
         self._refresh_computed(using, generated=False)
 
     def _replace(self, using: str, fields: set[str] | None) -> None:
         owner, version = self._at("owner_id"), self._at("version")
         news = {**stamps(), "version": version + 1, "updated_at": timezone.now()}
-        olds = {name: vars(self)[name] for name in news if name in vars(self)}
+        olds = {name: vars(self)[name] for name in (*news, "_loaded") if name in vars(self)}
         with transaction.atomic(using=using, savepoint=False):
             found = keep_one(type(self), using, owner=owner, id=self.pk, version=version)
             if found:
@@ -121,22 +122,34 @@ class OwnedModel(Stamped):
         if owner != self.owner_id:
             note_write(using, owner)
 
+    def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> Any:
+        """Run Django's INSERT, compiled once if its values are plain."""
+        values = [(f, None, getattr(self, f.attname) if raw else f.pre_save(self, add=True)) for f in fields]
+        if not returning_fields and (insert := insert_one(type(self), values)):
+            insert.write(using, **{f"new {field.attname}": value for field, _, value in values})
+            return []
+        vars(self).update({field.attname: value for field, _, value in values})  # saved in advance: once each
+        return super()._do_insert(manager, using, fields, returning_fields, raw=True)  # type: ignore[misc]
+
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Name in Django's UPDATE the version that it replaces; compile it if its values are plain."""
         is_plain = self._expected and type(base_qs) is models.QuerySet and not base_qs.query.where
         update = update_one(type(self), values) if is_plain else None
-        if update is None:
-            return super()._do_update(base_qs.filter(**self._expected), using, pk_val, values, *args)
         news = {f"new {field.attname}": value for field, _, value in values}
-        return update.write(using, id=pk_val, **self._expected, **news)
+        done: Any = (
+            update.write(using, id=pk_val, **self._expected, **news)
+            if update
+            else super()._do_update(base_qs.filter(**self._expected), using, pk_val, values, *args)
+        )
+        self._remember({"id", *(field.attname for field, _, _ in values)})  # before post_save, which may save
+        return done
 
     def delete(self, using: Any = None, keep_parents: Any = False) -> tuple[int, dict[str, int]]:  # noqa: FBT002 (Django's form)
         """Delete the row. Raises VersionConflict."""
         using = using or router.db_for_write(type(self), instance=self)
         owner, version = self._at("owner_id"), self._at("version")
-        row: Any = models.QuerySet(type(self), using=using).filter(
-            owner_id=owner, pk=self.pk, version=version
-        )
+        rows: Any = models.QuerySet(type(self), using=using)
+        row = rows.filter(owner_id=owner, pk=self.pk, version=version)
         with transaction.atomic(using=using, savepoint=False):
             if keep_deleted(row) or not self._is_stored(using):
                 note_write(using, owner)
@@ -151,10 +164,8 @@ class OwnedModel(Stamped):
 
     def _remember(self, fields: Iterable[str] | None = None) -> None:
         """Note what the database holds of the columns that `save` compares."""
-        names = compared(type(self))
-        if fields is not None:
-            read = {*fields}
-            names = tuple(name for name in names if {name, name.removesuffix("_id")} & read)
+        read = None if fields is None else {*fields}
+        names = [n for n in compared(type(self)) if read is None or {n, n.removesuffix("_id")} & read]
         self._loaded = {**self._loaded, **{name: vars(self)[name] for name in names if name in vars(self)}}
 
     def _at(self, name: str) -> Any:

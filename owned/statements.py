@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import QuerySet
 
-from owned.compiled import Compiled, CompiledUpdate, Parameter
+from owned.compiled import Compiled, CompiledInsert, CompiledUpdate, Parameter
 
 
 def parameter(model: type[models.Model], name: str, called: str = "") -> Parameter:
@@ -43,6 +43,22 @@ def _update_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any]
     return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version").values_list("id"))
 
 
+@cache
+def _insert_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledInsert:
+    return CompiledInsert(fields, lambda: QuerySet(model).values_list("pk"))
+
+
+def insert_one(
+    model: type[models.Model], values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]"
+) -> CompiledInsert | None:
+    """Return the statement that creates one row, or None if it must be compiled anew."""
+    return None if _is_special(values) else _insert_one(model, tuple(field for field, _, _ in values))
+
+
+def _is_special(values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]") -> bool:
+    return any(hasattr(v, "resolve_expression") or hasattr(f, "get_placeholder") for f, _, v in values)
+
+
 def update_one(
     model: type[models.Model], values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]"
 ) -> CompiledUpdate | None:
@@ -50,5 +66,4 @@ def update_one(
 
     The values are those that Django passes to `Model._do_update`: of a field, and a new value.
     """
-    special = any(hasattr(v, "resolve_expression") or hasattr(f, "get_placeholder") for f, _, v in values)
-    return None if special else _update_one(model, tuple(field for field, _, _ in values))
+    return None if _is_special(values) else _update_one(model, tuple(field for field, _, _ in values))

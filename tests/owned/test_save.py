@@ -192,6 +192,35 @@ class SaveTests(ThingTestCase):
             pre_save.disconnect(rename, sender=Thing)
         self.assertEqual(Thing.objects.get().name, "renamed")
 
+    def test_a_receiver_of_post_save_can_save_again(self) -> None:
+        def save_again(instance: Thing, **kwargs: Any) -> None:
+            if instance.number < 2:
+                instance.number += 1
+                instance.save(update_fields=["number"])
+
+        post_save.connect(save_again, sender=Thing)
+        try:
+            row = self.thing()
+            self.assertEqual((row.number, row.version, Thing.objects.get().version), (2, 3, 3))
+            row.number = 0
+            row.save()
+        finally:
+            post_save.disconnect(save_again, sender=Thing)
+        row.change(name="b")
+        self.assertEqual((Thing.objects.get().version, Version.objects.count()), (7, 6))
+
+    def test_a_field_that_was_not_saved_is_checked_when_it_is(self) -> None:
+        row, theirs = self.thing(), self.thing(owner=self.bob)
+        row.whole, row.name = self.thing(), "b"
+        row.save(update_fields=["name"])
+        self.assertIsNone(Thing.objects.get(pk=row.pk).whole)
+        row.owner = self.bob
+        row.whole = theirs
+        row.save(update_fields=["number"])
+        row.save()
+        stored = Thing.objects.get(pk=row.pk)
+        self.assertEqual((stored.owner, stored.whole, stored.version), (self.bob, theirs, 4))
+
     def test_an_overridden_save_runs(self) -> None:
         Part.saves.clear()
         part = Part.objects.for_owner(self.alice).create(thing=self.thing(), name=" a ")

@@ -98,7 +98,7 @@ class CurrentManager(OwnedManager["Notice"]):
     """Hides what has expired."""
 
     def get_queryset(self) -> OwnedQuerySet["Notice"]:
-        rows: OwnedQuerySet[Notice] = super().get_queryset().filter(until__gt=timezone.now())  # type: ignore[assignment]
+        rows: OwnedQuerySet[Notice] = super().get_queryset().filter(until__gt=timezone.now())
         return rows
 
 
