@@ -1,4 +1,4 @@
-"""What the tests of the admin share: carol is the operator."""
+"""The base class of the admin's tests: carol is the operator."""
 
 from django.contrib.auth.models import Permission
 

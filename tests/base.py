@@ -1,4 +1,4 @@
-"""What the tests share: alice owns, bob is the stranger, and each calls the API with a key."""
+"""The base class of most tests: alice owns objects, bob is the stranger, and both have an API key."""
 
 import json
 from typing import Any
@@ -26,8 +26,8 @@ class ApiTestCase(TestCase):
         cls.key, cls.bobs_key = issue_key(cls.alice), issue_key(cls.bob)
 
     def setUp(self) -> None:
-        cache.clear()  # where requests are counted
-        ContentType.objects.get_for_models(*apps.get_models())  # which a process looks up once
+        cache.clear()  # which has the request counters
+        ContentType.objects.get_for_models(*apps.get_models())  # which each process caches
 
     def simulation(self, owner: User | None = None, **fields: Any) -> Simulation:
         row: Simulation = Simulation.objects.create(owner=owner or self.alice, **{**VALID, **fields})
@@ -43,18 +43,18 @@ class ApiTestCase(TestCase):
         content_type: str = "application/json",
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """Send a request with alice's key, with another, or with none (`None`); bytes go as they are."""
+        """Send a request with alice's key, another key, or none (`None`). Bytes are sent unchanged."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = dict(headers or {})
         if key is not None:
             sent["X-API-Key"] = key or self.key
         response: Any = self.client.generic(method, path, data, content_type, headers=sent)
-        if response.streaming:  # as a server does: all of it, then the end
+        if response.streaming:  # read and close it, as a server does
             response.streaming_content = [b"".join(response)]
         return response
 
     def assertProblem(self, response: Any, status: int, slug: str) -> dict[str, Any]:  # noqa: N802
-        """Check the whole form of a problem, and return it."""
+        """Check that the response is a complete problem, and return it."""
         problem: dict[str, Any] = json.loads(response.content)
         self.assertEqual((response.status_code, problem["type"]), (status, f"/problems/{slug}"), problem)
         self.assertEqual(response["Content-Type"], "application/problem+json")
@@ -65,7 +65,7 @@ class ApiTestCase(TestCase):
 
 
 def issue_key(user: User, **fields: Any) -> str:
-    """Make a key and return it; its columns are set past all checks, as an expiry long ago."""
+    """Create an API key and return it. Fields are set without validation, such as an expiry in the past."""
     record, key = ApiKey.issue(user)
     if fields:
         ApiKey.objects.filter(pk=record.pk).update(**fields)

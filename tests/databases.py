@@ -1,4 +1,4 @@
-"""Databases beside the one of the settings: SQLite files, and PostgreSQL's on the server of the tests."""
+"""Additional databases for tests: SQLite files, and PostgreSQL databases on the server in the settings."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from config.databases import sqlite
 
 
 def add_sqlite(alias: str, file: Path) -> None:
-    """Make a SQLite file known to Django by an alias."""
+    """Add a SQLite file to Django's connections."""
     entries = {"default": sqlite(file), alias: sqlite(file)}
     connections.settings[alias] = connections.configure_settings(entries)[alias]
 
 
 def add_postgresql(alias: str, template: str = "template0") -> None:
-    """Create a database, as a copy of another, and make it known to Django by an alias."""
+    """Create a database from a template, and add it to Django's connections."""
     name = database_name(alias)
     drop_postgresql(alias)
     administer(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
@@ -32,7 +32,7 @@ def drop_postgresql(alias: str) -> None:
 
 
 def database_name(alias: str) -> str:
-    """Return a name that no other process of the tests uses."""
+    """Return a name that no other test process uses."""
     return f"{connection.settings_dict['NAME']}_{alias}"
 
 
@@ -48,7 +48,7 @@ def remove_database(alias: str) -> None:
 
 
 def all_rows(alias: str) -> dict[str, list[Any]]:
-    """Return the rows of all models, as Python has them."""
+    """Return the rows of all models as tuples of Python values."""
     found = {}
     for model in apps.get_models(include_auto_created=True):
         rows = model._base_manager.using(alias).values_list(*(f.attname for f in model._meta.concrete_fields))
@@ -57,5 +57,5 @@ def all_rows(alias: str) -> dict[str, list[Any]]:
 
 
 def comparable(value: Any) -> Any:
-    """Return binary data as bytes, whichever type the driver returns."""
+    """Return binary data as bytes, whichever type the database driver uses."""
     return bytes(value) if isinstance(value, memoryview) else value

@@ -1,4 +1,4 @@
-"""The operations of the OpenAPI document, each with a valid request made from the document alone."""
+"""The operations of the OpenAPI document, each with a valid request built only from the document."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ DOCUMENT: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_pre
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation, on an object whose id is still to be filled in if `template` has a place for it."""
+    """One operation. If its path contains `{id}`, `on()` sets the object's id."""
 
     name: str
     method: str
@@ -42,30 +42,30 @@ class Operation:
         return min(int(status) for status in self.details["responses"])
 
     @property
-    def answer(self) -> dict[str, Any]:
-        """What the document says of the good answer."""
+    def success_response(self) -> dict[str, Any]:
+        """The documented response of a successful request."""
         return resolve(self.details["responses"][str(self.success)])
 
     @property
     def kind(self) -> str:
-        """What it does: list, export, get, create, bulk, replace, update, delete; any other only reads."""
+        """The kind: list, export, get, create, bulk, replace, update, delete, or read for any other GET."""
         if self.method == "POST":
             return "bulk" if "text/csv" in self.details["requestBody"]["content"] else "create"
         if self.writes or self.on_object:
             return {"GET": "get", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}[self.method]
-        if "text/csv" in self.answer["content"]:
+        if "text/csv" in self.success_response["content"]:
             return "export"
-        schema = resolve(self.answer["content"]["application/json"]["schema"])
+        schema = resolve(self.success_response["content"]["application/json"]["schema"])
         return "list" if {"items", "next_cursor"} <= set(schema["properties"]) else "read"
 
     @property
     def collection(self) -> str:
-        """The path of the resource's list; the operations of one resource have it in common."""
+        """The path of the resource's list, which all operations of a resource share."""
         return self.template.removesuffix("/{id}").removesuffix("/bulk").removesuffix("/export")
 
     @property
     def fields(self) -> dict[str, dict[str, Any]]:
-        """The schemas of the fields that the body sets, of one item in a bulk create."""
+        """The schemas of the body's fields; in a bulk create, those of one item."""
         return dict(self.object_schema["properties"])
 
     @property
@@ -79,7 +79,7 @@ class Operation:
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """The schemas of the parameters in the query."""
+        """The schemas of the query parameters."""
         parameters = [resolve(parameter) for parameter in self.details["parameters"]]
         return {each["name"]: each["schema"] for each in parameters if each["in"] == "query"}
 
@@ -87,12 +87,12 @@ class Operation:
         return replace(self, id=id)
 
     def varied(self, number: int) -> Any:
-        """Return a body whose every field is greater the greater the number, 0 to 9, or equal."""
+        """Return a body in which no field is less than with a smaller number. Numbers are from 0 to 9."""
         return {name: varied(field, number) for name, field in self.fields.items()}
 
 
 def operations(*kinds: str) -> list[Operation]:
-    """Return the operations of the kinds, or all."""
+    """Return the operations of these kinds, or all operations."""
     found = [
         Operation(details["operationId"], method.upper(), path, example_body(details), details)
         for path, methods in DOCUMENT["paths"].items()
@@ -102,7 +102,7 @@ def operations(*kinds: str) -> list[Operation]:
 
 
 def sibling(operation: Operation, kind: str) -> Operation:
-    """Return the operation of another kind on the same resource."""
+    """Return the operation of this kind on the same resource."""
     return next(other for other in operations(kind) if other.collection == operation.collection)
 
 
@@ -115,7 +115,7 @@ def example_body(details: dict[str, Any]) -> Any:
 
 
 def example(schema: dict[str, Any]) -> Any:
-    """Make a value from the examples in a schema."""
+    """Build a value from the examples in a schema."""
     schema = resolve(schema)
     if "examples" in schema:
         return schema["examples"][0]
@@ -125,7 +125,7 @@ def example(schema: dict[str, Any]) -> Any:
 
 
 def varied(schema: dict[str, Any], number: int) -> Any:
-    """Make a value of a field, greater the greater the number, in the order of any database."""
+    """Return a value that sorts after those of smaller numbers in any database, or equals them."""
     match schema:
         case {"enum": values}:
             return values[0]
@@ -143,7 +143,7 @@ def varied(schema: dict[str, Any], number: int) -> Any:
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:
-    """Follow a `$ref` inside the document."""
+    """Follow a `$ref` within the document."""
     if "$ref" not in node:
         return node
     found: Any = DOCUMENT
@@ -157,7 +157,7 @@ class OperationTestCase(ApiTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.get("/api/me")  # notes the key's last use, which is then done for ten minutes
+        self.get("/api/me")  # stores the key's last use, so that later requests don't for ten minutes
 
     def get(self, path: str, **changes: Any) -> Any:
         return self.call("GET", path, **changes)
@@ -169,19 +169,19 @@ class OperationTestCase(ApiTestCase):
     def each(
         self, *kinds: str, writes: bool | None = None, on_object: bool | None = None
     ) -> Iterator[Operation]:
-        """Go through the operations, each with an object of alice's of its own."""
+        """Yield the operations. Each one on an object gets a new object, owned by alice."""
         for operation in operations(*kinds):
             if writes in (None, operation.writes) and on_object in (None, operation.on_object):
                 with self.subTest(operation.name):
-                    ready = operation.on(self.an_id_for(operation))
-                    cache.clear()  # where requests are counted: no limit grows with the number of operations
+                    ready = operation.on(self.object_id(operation))
+                    cache.clear()  # so that no operation reaches a rate limit because of the others
                     yield ready
 
-    def an_id_for(self, operation: Operation) -> str:
+    def object_id(self, operation: Operation) -> str:
         return str(self.make(operation)["id"]) if operation.on_object else ""
 
     def make(self, operation: Operation, number: int | None = None, **changes: Any) -> dict[str, Any]:
-        """Create an object of the operation's resource, as in the example or varied."""
+        """Create an object of the operation's resource, from the example or from `varied(number)`."""
         create = sibling(operation, "create")
         body = create.body if number is None else create.varied(number)
         response = self.send(create, body=body, **changes)
@@ -189,11 +189,11 @@ class OperationTestCase(ApiTestCase):
         return dict(response.json())
 
     def rows(self) -> list[Any]:
-        """Everything that the API shows of alice's."""
+        """Return the first page of each list, as alice sees it."""
         return [self.get(operation.path).json() for operation in operations("list")]
 
     def assertInvalid(self, response: Any, place: str, name: str, code: str = "") -> None:  # noqa: N802
-        """Check that one value alone is at fault, in the body (`pointer`), the query or the headers."""
+        """Check that exactly one value is invalid: a `pointer`, a `parameter` or a `header`."""
         errors = self.assertProblem(response, 422, "validation-error")["errors"]
         self.assertEqual([error.get(place) for error in errors], [name], errors)
         self.assertIn(code, errors[0]["code"])

@@ -1,6 +1,6 @@
-"""What schemathesis has to know of the contract, and no OpenAPI document can tell.
+"""Parts of the contract that an OpenAPI document cannot express, for schemathesis.
 
-It runs in a process of its own, which loads this file (`hooks` in schemathesis.toml).
+Schemathesis runs as a process of its own and loads this file (`hooks` in schemathesis.toml).
 """
 
 import copy
@@ -16,19 +16,19 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.core.failures import Failure
 
-LONGEST_ADDRESS = 8_000  # gunicorn itself refuses a request line over 8,190 bytes (gunicorn.conf.py)
+MAX_QUERY = 8_000  # gunicorn itself rejects a request line of more than 8,190 bytes (gunicorn.conf.py)
 
-# Codes of errors in a request that is valid by the schema, each for what no JSON Schema can say.
+# Error codes for requests that are valid according to the schema. JSON Schema cannot express these rules.
 BEYOND_SCHEMAS = {
-    "date_order",  # end_date is before start_date, which may be the stored one
-    "date_parsing",  # 30 February, which a pattern lets through (`overlaps`)
-    "interval_order",  # `overlaps` ends before it begins
-    "invalid_cursor",  # a cursor is signed, for this list
+    "date_order",  # end_date is before start_date, which can be the stored one
+    "date_parsing",  # such as 30 February in `overlaps`, which matches the pattern
+    "interval_order",  # `overlaps` ends before it starts
+    "invalid_cursor",  # a cursor is signed for one list
 }
 
 Row = dict[str, str]
 
-# For the document, rows in CSV and NDJSON are a text; here they are rows, which have to be taken.
+# In the document, CSV and NDJSON are strings. These strategies generate valid rows.
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=300)
 rows = st.builds(
     lambda name, days: {"name": name, "start_date": min(days), "end_date": max(days)},
@@ -53,16 +53,16 @@ schemathesis.openapi.format("csv", st.lists(rows, min_size=1, max_size=5).map(as
 schemathesis.openapi.format("ndjson", st.lists(rows, min_size=1, max_size=5).map(as_ndjson))
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
 
-# schemathesis makes no header with quotes in it from a pattern, and hardly any tag would be an object's.
+# Schemathesis generates no quotes in headers from a pattern, and random tags would hardly ever match.
 schemathesis.openapi.format("tags", st.sampled_from(["*", '"1"', 'W/"1"', '"1", "2"', '"another"']))
 
 
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """Name the formats above, and put in `POST /{id}`, which does what PATCH does and is left out."""
+    """Use the formats above, and add `POST /{id}`, an undocumented equivalent of PATCH."""
     if_match = raw_schema["components"]["parameters"]["If-Match"]
     if_match["schema"]["format"] = "tags"
-    if_match["example"] = "*"  # what every valid request is built on; a version is the object's but once
+    if_match["example"] = "*"  # the basis of every valid request; a version would match only once
     bulk = raw_schema["paths"]["/api/simulations/bulk"]["post"]["requestBody"]["content"]
     bulk["text/csv"]["schema"] = {"type": "string", "format": "csv"}
     bulk["application/x-ndjson"]["schema"] = {"type": "string", "format": "ndjson"}
@@ -85,16 +85,16 @@ used: set[str] = set()
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Keep from valid requests what would have each refused, whatever else is in it."""
-    # Quoted or bare, it is one key.
+    """Change values that would make every valid request fail."""
+    # With or without quotes, it is the same key.
     key = case.headers.get("Idempotency-Key", "").strip('"').replace("\\", "")
     seen = key in used
     used.add(key)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if key and seen:  # with another body, most likely
+    if key and seen:  # probably with another body
         case.headers["Idempotency-Key"] = f"schemathesis-{next(numbers)}"
-    if "." not in case.query.get("cursor", "."):  # made up: those of the service have one
+    if "." not in case.query.get("cursor", "."):  # generated: real cursors contain a dot
         del case.query["cursor"]
 
 
@@ -105,12 +105,12 @@ def filter_failure(
     case: schemathesis.Case[Any],
     response: schemathesis.Response,
 ) -> bool:
-    """Tell whether a failure is one: not where the contract itself asks for the answer."""
+    """Return whether a failure is real, and not a response that the contract requires."""
     if response.status_code == 414:
-        return len(urlsplit(response.request.url).query) < LONGEST_ADDRESS
+        return len(urlsplit(response.request.url).query) < MAX_QUERY
     if type(failure).__name__ != "RejectedPositiveData":
         return True
     if response.status_code == 412:
-        return False  # If-Match names another version than the object has by now
+        return False  # the object has another version than If-Match by now
     errors = response.json().get("errors", [])
     return not errors or any(error["code"] not in BEYOND_SCHEMAS for error in errors)

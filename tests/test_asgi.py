@@ -10,7 +10,7 @@ from tests import test_document, test_live
 from tests.base import VALID
 from tests.live import LiveTestCase
 
-# An ASGI worker that stops waits for idle connections, too.
+# Before it exits, an ASGI worker also waits for idle connections.
 ASGI = "-k", "asgi", "--graceful-timeout", "2", "config.asgi"
 TOKEN = "of-the-tests"
 BULK = "/api/simulations/bulk"
@@ -19,11 +19,11 @@ BULK = "/api/simulations/bulk"
 class AsgiLiveTests(test_live.LiveTests):
     arguments = ASGI
 
-    def test_requests_that_the_server_refuses_are_problems_and_logged(self) -> None:
-        """Under ASGI they are gunicorn's own plain text, and not logged."""
+    def test_requests_rejected_by_gunicorn_get_a_problem_and_a_log_line(self) -> None:
+        """Under ASGI, gunicorn sends plain text instead, and logs nothing."""
         _, client = self.start()
-        for refused, status in test_live.REFUSED.items():
-            response = self.send(refused, client.base_url.port or 0)
+        for rejected, status in test_live.REJECTED.items():
+            response = self.send(rejected, client.base_url.port or 0)
             self.assertTrue(response.startswith(b"HTTP/1.1 %d " % status), response)
             self.assertIn(b"\r\nConnection: close\r\n", response)
 
@@ -36,7 +36,7 @@ class AsgiTests(LiveTestCase):
     arguments = ASGI
     variables = {"METRICS_TOKEN": TOKEN, "WEB_CONCURRENCY": "1"}
 
-    def test_a_body_that_breaks_off_is_not_stored(self) -> None:
+    def test_an_incomplete_body_is_not_stored(self) -> None:
         _, client = self.start()
         head = f"POST {BULK} HTTP/1.1\r\nX-API-Key: {self.key}\r\nContent-Type: application/x-ndjson\r\n"
         line = json.dumps(VALID).encode() + b"\n"
@@ -77,7 +77,7 @@ class AsgiTests(LiveTestCase):
         self.assertEqual(values["goatfish_requests_in_flight",], 0)
 
     def send_and_stop(self, request: bytes, port: int) -> bytes:
-        """Send bytes and nothing more, and return everything that the server sends."""
+        """Send bytes, close the sending side, and return everything that the server sends."""
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Each promise of docs/contract.md names tests; those are there, and what docs/security.md names is, too."""
+"""Each promise in docs/contract.md names tests. All tests named there and in docs/security.md exist."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ NAMED = re.compile(r"`([\w/]+\.py): (test_\w+)`")
 
 @cache
 def functions(file: str) -> frozenset[str]:
-    """Return the names of the functions and methods in a file of tests."""
+    """Return the names of all functions and methods in a test file."""
     tree = ast.parse((settings.BASE_DIR / "tests" / file).read_text())
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
@@ -25,12 +25,12 @@ class ContractTests(SimpleTestCase):
 
     def test_every_promise_names_a_test(self) -> None:
         self.assertGreater(len(self.rows), 100)
-        for promise, held_by in self.rows:
+        for promise, tests in self.rows:
             with self.subTest(promise.strip()):
-                self.assertTrue(NAMED.search(held_by))
-                self.assertEqual(re.sub(r"[\s,]", "", NAMED.sub("", held_by)), "")
+                self.assertTrue(NAMED.search(tests))
+                self.assertEqual(re.sub(r"[\s,]", "", NAMED.sub("", tests)), "")
 
-    def test_every_test_that_is_named_is_there(self) -> None:
+    def test_every_named_test_exists(self) -> None:
         for page in ("contract.md", "security.md"):
             named = NAMED.findall((settings.BASE_DIR / "docs" / page).read_text())
             self.assertGreater(len(named), 30)

@@ -12,12 +12,12 @@ import httpx
 from tests.live import LiveTestCase, kill
 
 VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
-# Requests that gunicorn itself refuses, and the status of its response.
-REFUSED = {
+# Requests that gunicorn itself rejects, and the status of its response.
+REJECTED = {
     b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n": 400,
     b"GET /api/me?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n": 414,
     b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n": 431,
-    b"\x16\x03\x01 this is no HTTP\r\n\r\n": 400,
+    b"\x16\x03\x01 this is not HTTP\r\n\r\n": 400,
 }
 
 
@@ -80,15 +80,15 @@ class LiveTests(LiveTestCase):
         self.assertEqual(created.request.headers["Transfer-Encoding"], "chunked")
         self.assertEqual((created.status_code, created.json()["name"]), (201, "In chunks"), created.text)
 
-    def test_a_body_over_one_mebibyte_is_refused(self) -> None:
+    def test_a_body_over_one_mebibyte_is_rejected(self) -> None:
         _, client = self.start()
         body = b" " * (2**20 + 1)
         for content in (body, iter([body]), body * 11, iter([body] * 11)):
             with self.subTest(type(content).__name__):
                 headers = {"Content-Type": "application/json"}
-                refused = client.post("/api/simulations", content=content, headers=headers)
-                self.assertEqual(refused.status_code, 413, refused.text)
-                self.assertEqual(refused.json()["type"], "/problems/body-too-large")
+                rejected = client.post("/api/simulations", content=content, headers=headers)
+                self.assertEqual(rejected.status_code, 413, rejected.text)
+                self.assertEqual(rejected.json()["type"], "/problems/body-too-large")
                 self.assertEqual(client.get("/api/me").status_code, 200)  # on the same connection
 
     def test_a_created_object_survives_a_killed_server(self) -> None:
@@ -108,20 +108,22 @@ class LiveTests(LiveTestCase):
         server, client = self.start()
         id = client.post("/api/simulations", json=VALID).json()["id"]
         client.get(f"/api/simulations/{id}?q={self.key}", headers={"X-Request-ID": "known"})
-        client.get(f"/nowhere/{self.key}", headers={"X-Request-ID": "lost"})
+        client.get(f"/nowhere/{self.key}", headers={"X-Request-ID": "unknown"})
         server.terminate()
         self.assertEqual(server.wait(60), 0)
         log = (self.folder / f"{client.base_url.port}.log").read_text()
         self.assertNotIn(self.key, log)
         lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-        known, lost = (next(line for line in lines if line["request_id"] == id) for id in ("known", "lost"))
+        known, unknown = (
+            next(line for line in lines if line["request_id"] == id) for id in ("known", "unknown")
+        )
         self.assertEqual((known["method"], known["path"]), ("GET", f"/api/simulations/{id}"))
         self.assertEqual((known["route"], known["key"]), ("/api/simulations/<id>", self.key[:11]))
         self.assertEqual((known["status"], known["address"]), (422, "127.0.0.1"))
         self.assertGreater(known["bytes"], 100)
         self.assertGreater(known["ms"], 0)
-        self.assertEqual((lost["status"], lost["route"], lost["key"]), (404, None, None))
-        self.assertEqual(lost["path"], "/nowhere/gf_…")
+        self.assertEqual((unknown["status"], unknown["route"], unknown["key"]), (404, None, None))
+        self.assertEqual(unknown["path"], "/nowhere/gf_…")
 
     def test_every_log_line_is_json_if_configured(self) -> None:
         self.environment = {**self.environment, "LOG_FORMAT": "json"}
@@ -132,12 +134,12 @@ class LiveTests(LiveTestCase):
         lines = [json.loads(line) for line in log.splitlines()]
         self.assertIn("Starting gunicorn", next(line["message"] for line in lines if "message" in line))
 
-    def test_requests_that_the_server_refuses_are_problems_and_logged(self) -> None:
+    def test_requests_rejected_by_gunicorn_get_a_problem_and_a_log_line(self) -> None:
         server, client = self.start()
-        for refused, status in REFUSED.items():
-            with self.subTest(status, sent=refused[:30]):
-                answer = self.send(refused, client.base_url.port or 0)
-                head, _, body = answer.partition(b"\r\n\r\n")
+        for rejected, status in REJECTED.items():
+            with self.subTest(status, sent=rejected[:30]):
+                response = self.send(rejected, client.base_url.port or 0)
+                head, _, body = response.partition(b"\r\n\r\n")
                 problem = json.loads(body)
                 self.assertIn(b"\r\nContent-Type: application/problem+json\r\n", head)
                 self.assertIn(f"\r\nX-Request-ID: {problem['request_id']}\r\n".encode(), head)

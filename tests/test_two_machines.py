@@ -3,23 +3,23 @@ from tests.live import LiveTestCase
 
 
 class TwoMachinesTests(LiveTestCase):
-    """Two services on one database: what one was told, the other knows, as no process keeps it to itself."""
+    """Two services share one database, because no process keeps state between requests."""
 
-    def test_a_client_may_change_machines_with_each_request(self) -> None:
+    def test_a_client_can_use_another_machine_for_each_request(self) -> None:
         _, one = self.start()
         _, two = self.start()
         key = {"Idempotency-Key": "once"}
-        made = one.post("/api/simulations", json=VALID, headers=key)
-        again = two.post("/api/simulations", json=VALID, headers=key)
-        self.assertEqual((again.content, again.headers["Idempotent-Replayed"]), (made.content, "true"))
+        created = one.post("/api/simulations", json=VALID, headers=key)
+        retried = two.post("/api/simulations", json=VALID, headers=key)
+        self.assertEqual((retried.content, retried.headers["Idempotent-Replayed"]), (created.content, "true"))
 
-        address = made.headers["Location"]
-        read = two.get(address)
-        self.assertEqual((read.json(), read.headers["ETag"]), (made.json(), made.headers["ETag"]))
-        changed = one.patch(address, json={"name": "changed"}, headers={"If-Match": read.headers["ETag"]})
+        url = created.headers["Location"]
+        read = two.get(url)
+        self.assertEqual((read.json(), read.headers["ETag"]), (created.json(), created.headers["ETag"]))
+        changed = one.patch(url, json={"name": "changed"}, headers={"If-Match": read.headers["ETag"]})
         self.assertEqual(changed.status_code, 200)
-        late = two.patch(address, json={"name": "late"}, headers={"If-Match": read.headers["ETag"]})
-        self.assertEqual(late.status_code, 412)
+        stale = two.patch(url, json={"name": "stale"}, headers={"If-Match": read.headers["ETag"]})
+        self.assertEqual(stale.status_code, 412)
 
         names = [f"run {number}" for number in range(4)]
         bulk = one.post("/api/simulations/bulk", json={"items": [{**VALID, "name": name} for name in names]})

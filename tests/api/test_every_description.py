@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every operation."""
+"""Descriptions, headers and security of every operation in the OpenAPI document."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from ninja.operation import Operation as NinjaOperation
 from config.api import api
 from tests.operations import DOCUMENT, operations, resolve
 
-TRACED = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
-HEADERS = {
+ON_EVERY_RESPONSE = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
+RESPONSE_HEADERS = {
     "list": {"Link"},
     "export": set[str](),
     "get": {"ETag", "Last-Modified"},
@@ -20,7 +20,7 @@ HEADERS = {
     "delete": set[str](),
     "read": set[str](),
 }
-SENT = {
+REQUEST_HEADERS = {
     "get": {"If-None-Match", "If-Modified-Since"},
     "create": {"Idempotency-Key"},
     "bulk": {"Idempotency-Key"},
@@ -31,7 +31,7 @@ SENT = {
 
 
 def functions() -> dict[str, NinjaOperation]:
-    """Return ninja's own operations, by the name of their function."""
+    """Return ninja's operations by the name of their view function."""
     return {
         operation.view_func.__name__: operation
         for _, router in api._routers
@@ -42,21 +42,21 @@ def functions() -> dict[str, NinjaOperation]:
 
 
 class EveryDescriptionTests(SimpleTestCase):
-    def test_names_each_operation_as_its_function_and_once(self) -> None:
+    def test_each_operation_id_is_the_name_of_its_function(self) -> None:
         names = [operation.name for operation in operations()]
         self.assertEqual(sorted(names), sorted(functions()))
 
-    def test_has_a_summary_a_tag_and_the_docstring_of_each(self) -> None:
+    def test_each_operation_has_a_summary_a_tag_and_its_docstring(self) -> None:
         for operation in operations():
             with self.subTest(operation.name):
                 details = operation.details
                 self.assertRegex(details["summary"], r"^[A-Z][a-z]+ .*[^.]$")
                 self.assertEqual(len(details["tags"]), 1)
                 docstring = functions()[operation.name].view_func.__doc__ or ""
-                said = docstring.split()
-                self.assertEqual(details["description"].split()[: len(said)], said)  # an example follows
+                words = docstring.split()
+                self.assertEqual(details["description"].split()[: len(words)], words)  # an example follows
 
-    def test_documents_the_headers_of_each_answer(self) -> None:
+    def test_each_response_documents_its_headers(self) -> None:
         for operation in operations():
             for status in operation.details["responses"]:
                 with self.subTest(operation.name, status=status):
@@ -65,20 +65,20 @@ class EveryDescriptionTests(SimpleTestCase):
                         self.assertTrue(resolve(header)["description"])
                     named = set(response["headers"])
                     if int(status) < 300:
-                        self.assertEqual(named, TRACED | HEADERS[operation.kind])
+                        self.assertEqual(named, ON_EVERY_RESPONSE | RESPONSE_HEADERS[operation.kind])
                     elif int(status) >= 400:
                         schema = response["content"]["application/problem+json"]["schema"]
                         self.assertEqual(schema, {"$ref": "#/components/schemas/Problem"})
                     self.assertEqual("Retry-After" in named, status in ("409", "429", "503"))
                     self.assertEqual("WWW-Authenticate" in named, status == "401")
 
-    def test_documents_the_headers_that_each_operation_looks_at(self) -> None:
+    def test_each_operation_documents_the_headers_it_reads(self) -> None:
         for operation in operations():
             parameters = [resolve(parameter) for parameter in operation.details["parameters"]]
             sent = {each["name"] for each in parameters if each["in"] == "header"}
-            self.assertEqual(sent, SENT.get(operation.kind, set()), operation.name)
+            self.assertEqual(sent, REQUEST_HEADERS.get(operation.kind, set()), operation.name)
 
-    def test_describes_each_parameter_and_field(self) -> None:
+    def test_each_parameter_and_field_is_described(self) -> None:
         for operation in operations():
             for parameter in map(resolve, operation.details["parameters"]):
                 with self.subTest(operation.name, parameter=parameter["name"]):
@@ -89,7 +89,7 @@ class EveryDescriptionTests(SimpleTestCase):
                         self.assertTrue(field["description"])
                         self.assertTrue(field["examples"])
 
-    def test_needs_a_key_for_each_and_no_other_for_any(self) -> None:
+    def test_each_operation_requires_an_api_key_and_nothing_else(self) -> None:
         schemes: dict[str, Any] = DOCUMENT["components"]["securitySchemes"]
         self.assertEqual([scheme["name"] for scheme in schemes.values()], ["X-API-Key"])
         for operation in operations():

@@ -1,4 +1,4 @@
-"""Rate limits, of every operation of the OpenAPI document."""
+"""Rate limits on every operation in the OpenAPI document."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from config.environment import Rate
 from tests.base import issue_key
 from tests.operations import OperationTestCase
 
-CENTURY = 36525 * 24 * 60 * 60  # seconds; no window ends on the way through a test
+CENTURY = 36525 * 24 * 60 * 60  # seconds; long enough that no window ends during a test
 
 
 def limited(quota: int) -> override_settings:
@@ -18,25 +18,25 @@ def limited(quota: int) -> override_settings:
 
 
 class EveryLimitTests(OperationTestCase):
-    def assert_told(self, response: Any, quota: int, left: int) -> None:
+    def assert_rate_limit(self, response: Any, quota: int, remaining: int) -> None:
         policy = f'"key";q={quota};w={CENTURY}'
         self.assertEqual(response["RateLimit-Policy"], policy)
-        told = re.fullmatch(r'"key";r=(\d+);t=(\d+)', response["RateLimit"])
-        assert told is not None
-        self.assertEqual(int(told[1]), left)
-        self.assertTrue(1 <= int(told[2]) <= CENTURY)
+        header = re.fullmatch(r'"key";r=(\d+);t=(\d+)', response["RateLimit"])
+        assert header is not None
+        self.assertEqual(int(header[1]), remaining)
+        self.assertTrue(1 <= int(header[2]) <= CENTURY)
 
-    def test_tells_on_every_answer_what_is_left(self) -> None:
+    def test_every_response_has_the_remaining_quota(self) -> None:
         for operation in self.each():
             with limited(10):
-                self.assert_told(self.send(operation), 10, 9)
-                self.assert_told(self.send(operation, "?colour=blue"), 10, 8)
-                self.assert_told(self.send(operation.on("2" * 20)), 10, 7)
+                self.assert_rate_limit(self.send(operation), 10, 9)
+                self.assert_rate_limit(self.send(operation, "?colour=blue"), 10, 8)
+                self.assert_rate_limit(self.send(operation.on("2" * 20)), 10, 7)
                 if operation.writes:
                     read_only = issue_key(self.alice, read_only=True)
-                    self.assert_told(self.send(operation, key=read_only), 10, 9)
+                    self.assert_rate_limit(self.send(operation, key=read_only), 10, 9)
 
-    def test_refuses_a_key_past_its_limit(self) -> None:
+    def test_a_key_over_its_limit_is_rejected(self) -> None:
         for operation in self.each():
             before = self.rows()
             cache.clear()
@@ -45,13 +45,13 @@ class EveryLimitTests(OperationTestCase):
                     self.send(operation, "?colour=blue")
                 response = self.send(operation)
                 problem = self.assertProblem(response, 429, "rate-limited")
-                self.assert_told(response, 2, 0)
+                self.assert_rate_limit(response, 2, 0)
                 self.assertIn(response["Retry-After"], problem["detail"])
                 self.assertGreaterEqual(int(response["Retry-After"]), 1)
             cache.clear()
             self.assertEqual(self.rows(), before)
 
-    def test_counts_each_key_for_itself(self) -> None:
+    def test_each_key_is_counted_separately(self) -> None:
         for operation in self.each():
             other = issue_key(self.alice)
             with limited(1):
@@ -60,7 +60,7 @@ class EveryLimitTests(OperationTestCase):
                 self.assertEqual(self.send(operation, "?colour=blue", key=other).status_code, 422)
                 self.assertLess(self.send(operation, key=self.bobs_key).status_code, 429)
 
-    def test_can_be_switched_off(self) -> None:
+    def test_the_limit_can_be_turned_off(self) -> None:
         for operation in self.each():
             with override_settings(RATE_LIMIT=None):
                 response = self.send(operation)
@@ -68,7 +68,7 @@ class EveryLimitTests(OperationTestCase):
                 self.assertNotIn("RateLimit", response)
                 self.assertNotIn("RateLimit-Policy", response)
 
-    def test_limits_failed_authentication_by_address(self) -> None:
+    def test_failed_authentication_is_limited_by_address(self) -> None:
         for operation in self.each():
             with override_settings(RATE_LIMIT_ANONYMOUS=Rate(2, CENTURY)):
                 for key in (None, "gf_short"):
@@ -80,7 +80,7 @@ class EveryLimitTests(OperationTestCase):
                     self.assertNotIn("RateLimit", response)
                 self.assertEqual(self.send(operation).status_code, operation.success)
 
-    def test_failed_authentication_is_unlimited_where_the_settings_say_so(self) -> None:
+    def test_the_limit_on_failed_authentication_can_be_turned_off(self) -> None:
         for operation in self.each():
             with override_settings(RATE_LIMIT_ANONYMOUS=None):
                 for _ in range(3):

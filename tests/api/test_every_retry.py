@@ -1,4 +1,4 @@
-"""Safe retries, of every POST of the OpenAPI document."""
+"""Safe retries of every POST in the OpenAPI document."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,51 +17,51 @@ class EveryRetryTests(OperationTestCase):
     def retry(self, operation: Operation, header: str = "first", **changes: Any) -> Any:
         return self.send(operation, headers={"Idempotency-Key": header}, **changes)
 
-    def assert_replayed(self, again: Any, first: Any) -> None:
-        self.assertEqual((again.status_code, again.content), (first.status_code, first.content))
+    def assert_replayed(self, retried: Any, first: Any) -> None:
+        self.assertEqual((retried.status_code, retried.content), (first.status_code, first.content))
         for name in ("Content-Type", "ETag", "Location", "Cache-Control", "Vary"):
-            self.assertEqual(again.get(name), first.get(name), name)
-        self.assertEqual(again.get("Idempotent-Replayed"), "true")
+            self.assertEqual(retried.get(name), first.get(name), name)
+        self.assertEqual(retried.get("Idempotent-Replayed"), "true")
         self.assertNotIn("Idempotent-Replayed", first)
 
     def retried(self) -> Iterator[tuple[Operation, Any, list[Any]]]:
-        """Go through the operations, each sent once with a key; with the answer, and what is there then."""
+        """Yield each operation after sending it once, with its response and all rows after it."""
         for operation in self.each(*RETRIED):
             StoredResponse.objects.all().delete()
             first = self.retry(operation)
             self.assertEqual(first.status_code, 201, first.content)
             yield operation, first, self.rows()
 
-    def test_documents_the_header_of_each_post(self) -> None:
+    def test_the_document_lists_idempotency_key_for_each_post(self) -> None:
         for operation in operations():
             parameters = {parameter.get("$ref", "") for parameter in operation.details["parameters"]}
             documented = "#/components/parameters/Idempotency-Key" in parameters
             self.assertEqual(documented, operation.kind in RETRIED)
 
-    def test_answers_the_same_request_as_at_first(self) -> None:
+    def test_a_retry_returns_the_first_response(self) -> None:
         for operation, first, rows in self.retried():
             for _ in range(2):
                 self.assert_replayed(self.retry(operation), first)
             self.assertEqual(self.rows(), rows)
 
-    def test_takes_the_quoted_form_for_the_same_key(self) -> None:
+    def test_quotes_around_an_idempotency_key_are_ignored(self) -> None:
         for operation, first, rows in self.retried():
             self.assert_replayed(self.retry(operation, '"first"'), first)
             escaped = self.retry(operation, r'"a\"b\\c"')
             self.assert_replayed(self.retry(operation, r'a"b\c'), escaped)
             self.assertNotEqual(self.rows(), rows)
 
-    def test_answers_another_key_of_the_owners_too(self) -> None:
+    def test_a_retry_can_use_another_api_key_of_the_same_owner(self) -> None:
         for operation, first, rows in self.retried():
             self.assert_replayed(self.retry(operation, key=issue_key(self.alice)), first)
             self.assertEqual(self.rows(), rows)
 
-    def test_refuses_a_read_only_key_though_the_answer_is_kept(self) -> None:
+    def test_a_retry_with_a_read_only_key_is_rejected(self) -> None:
         for operation, _, _ in self.retried():
             response = self.retry(operation, key=issue_key(self.alice, read_only=True))
             self.assertProblem(response, 403, "read-only-key")
 
-    def test_keeps_the_keys_of_owners_apart(self) -> None:
+    def test_each_owner_has_separate_idempotency_keys(self) -> None:
         for operation, first, rows in self.retried():
             theirs = self.retry(operation, key=self.bobs_key)
             self.assertEqual(theirs.status_code, 201)
@@ -69,14 +69,14 @@ class EveryRetryTests(OperationTestCase):
             self.assertNotEqual(theirs.content, first.content)
             self.assertEqual(self.rows(), rows)
 
-    def test_writes_again_with_another_key_or_none(self) -> None:
+    def test_another_idempotency_key_or_none_writes_again(self) -> None:
         for operation, first, _ in self.retried():
             for response in (self.retry(operation, "second"), self.retry(operation, "FIRST")):
                 self.assertNotIn("Idempotent-Replayed", response)
                 self.assertNotEqual(response.content, first.content)
             self.assertNotEqual(self.send(operation).content, first.content)
 
-    def test_refuses_the_key_of_another_request(self) -> None:
+    def test_an_idempotency_key_cannot_be_reused_for_another_request(self) -> None:
         for operation, _, rows in self.retried():
             other = operation.varied(3)
             body = {"items": [other]} if operation.kind == "bulk" else other
@@ -86,7 +86,7 @@ class EveryRetryTests(OperationTestCase):
                     self.assertProblem(self.retry(elsewhere), 422, "idempotency-key-reused")
             self.assertEqual(self.rows(), rows)
 
-    def test_forgets_an_answer_after_24_hours(self) -> None:
+    def test_responses_are_stored_for_24_hours(self) -> None:
         for operation, first, _ in self.retried():
             for age, replayed in ((timedelta(hours=23, minutes=59), True), (timedelta(hours=24), False)):
                 StoredResponse.objects.update(created_at=timezone.now() - age)
@@ -95,7 +95,7 @@ class EveryRetryTests(OperationTestCase):
                 self.assertEqual("Idempotent-Replayed" in response, replayed)
             self.assert_replayed(self.retry(operation), response)
 
-    def test_keeps_no_failure(self) -> None:
+    def test_errors_are_not_stored(self) -> None:
         for operation in self.each(*RETRIED):
             key, before = operation.name, self.rows()
             for wrong, status in (({"body": b"{"}, 400), ({"body": {}}, 422), ({"content_type": "x/y"}, 415)):
@@ -105,17 +105,17 @@ class EveryRetryTests(OperationTestCase):
             self.assertEqual(response.status_code, 201)
             self.assertNotIn("Idempotent-Replayed", response)
 
-    def test_answers_though_the_object_was_changed_or_deleted(self) -> None:
+    def test_a_retry_works_after_the_object_was_changed_or_deleted(self) -> None:
         for operation, first, _ in self.retried():
-            answer = first.json()
-            id = answer["ids"][0] if operation.kind == "bulk" else answer["id"]
+            created = first.json()
+            id = created["ids"][0] if operation.kind == "bulk" else created["id"]
             for kind in ("update", "delete"):
                 self.assertEqual(self.send(sibling(operation, kind).on(id)).status_code, 200)
                 self.assert_replayed(self.retry(operation), first)
             get = sibling(operation, "get").on(id)
             self.assertProblem(self.send(get), 404, "not-found")
 
-    def test_refuses_a_header_that_holds_no_key(self) -> None:
+    def test_an_invalid_idempotency_key_is_rejected(self) -> None:
         for operation in self.each(*RETRIED):
             before = self.rows()
             for header in ("", '""', "x" * 256, f'"{"x" * 256}"', "clé", "a b", "a\tb"):
@@ -125,7 +125,7 @@ class EveryRetryTests(OperationTestCase):
             longest = operation.name.ljust(255, "~")
             self.assertEqual(self.retry(operation, longest).status_code, 201)
 
-    def test_passes_over_the_header_where_nothing_is_created(self) -> None:
+    def test_other_methods_ignore_idempotency_key(self) -> None:
         for operation in self.each():
             if operation.method != "POST":
                 for _ in range(2 if operation.kind != "delete" else 1):

@@ -1,4 +1,4 @@
-"""What lets owners live on databases of their own (docs/scaling.md): each statement says whose rows."""
+"""SQL statements name the owner, so that owners can be split across databases (docs/scaling.md)."""
 
 import re
 
@@ -16,11 +16,11 @@ TABLES = {
 
 
 class EveryStatementTests(OperationTestCase):
-    def test_names_the_owner_wherever_it_touches_what_is_owned(self) -> None:
+    def test_statements_on_owned_tables_name_the_owner(self) -> None:
         seen = 0
         for operation in self.each():
             for headers in ({"Idempotency-Key": operation.name}, {"If-Match": "*"}, {}):
-                ready = operation.on(self.an_id_for(operation))
+                ready = operation.on(self.object_id(operation))
                 with CaptureQueriesContext(connection) as queries:
                     self.assertEqual(self.send(ready, headers=headers).status_code, operation.success)
                 for sql in (query["sql"] for query in queries):
@@ -29,7 +29,7 @@ class EveryStatementTests(OperationTestCase):
                         self.assertTrue(names_the_owner(sql, self.alice.pk), sql)
         self.assertGreater(seen, 20)
 
-    def test_names_the_owner_in_lists_that_filter_count_and_go_on(self) -> None:
+    def test_statements_of_filters_counts_and_cursors_name_the_owner(self) -> None:
         for operation in self.each("list", "export"):
             ids = [self.make(operation)["id"] for _ in range(2)]
             for query in (
@@ -38,8 +38,8 @@ class EveryStatementTests(OperationTestCase):
                 "?created_at__gte=2000-01-01T00:00:00Z",
             ):
                 if operation.kind == "list":
-                    following = self.get(f"{operation.path}{query}&limit=1&count=true").json()["next_cursor"]
-                    query += f"&limit=1&count=true&cursor={following}"
+                    cursor = self.get(f"{operation.path}{query}&limit=1&count=true").json()["next_cursor"]
+                    query += f"&limit=1&count=true&cursor={cursor}"
                 with CaptureQueriesContext(connection) as queries:
                     self.assertEqual(self.send(operation, query).status_code, 200)
                 owned = [q["sql"] for q in queries if any(f'"{table}"' in q["sql"] for table in TABLES)]
@@ -49,7 +49,7 @@ class EveryStatementTests(OperationTestCase):
 
 
 def names_the_owner(sql: str, owner: int) -> bool:
-    """Tell whether a statement compares the owner with this one, or makes rows that have an owner."""
+    """Return whether a statement filters by this owner, or inserts rows with an owner."""
     compared = re.search(rf'"owner_id" = \(?{owner}\b', sql)
-    made = re.search(r'(INSERT INTO|COPY) "\w+" \([^)]*"owner_id"[^)]*\)', sql)
-    return bool(compared or made)
+    inserted = re.search(r'(INSERT INTO|COPY) "\w+" \([^)]*"owner_id"[^)]*\)', sql)
+    return bool(compared or inserted)

@@ -1,4 +1,4 @@
-"""`manage.py forget_expired`."""
+"""`manage.py forget_expired` deletes expired responses and uploads."""
 
 from datetime import timedelta
 from io import StringIO
@@ -11,8 +11,8 @@ from api.models import PendingUpload, StoredResponse
 from tests.base import ApiTestCase
 
 
-class ForgetAnswersTests(ApiTestCase):
-    def keep(self, key: str, hours: int) -> None:
+class ForgetExpiredTests(ApiTestCase):
+    def store(self, key: str, hours: int) -> None:
         StoredResponse.objects.create(
             owner=self.alice,
             key=key,
@@ -23,9 +23,9 @@ class ForgetAnswersTests(ApiTestCase):
             created_at=timezone.now() - timedelta(hours=hours),
         )
 
-    def test_deletes_what_has_expired_and_nothing_else(self) -> None:
+    def test_only_expired_rows_are_deleted(self) -> None:
         for key, hours in (("new", 0), ("young", 23), ("old", 25), ("older", 2500)):
-            self.keep(key, hours)
+            self.store(key, hours)
         for user, hours in ((self.alice, 23), (self.bob, 25)):
             time = timezone.now() - timedelta(hours=hours)
             PendingUpload.objects.create(owner=user, content=b"", created_at=time)
@@ -35,14 +35,14 @@ class ForgetAnswersTests(ApiTestCase):
         self.assertEqual(set(StoredResponse.objects.values_list("key", flat=True)), {"new", "young"})
         self.assertEqual(PendingUpload.objects.get().owner, self.alice)
 
-    def test_takes_a_batch_at_a_time(self) -> None:
+    def test_rows_are_deleted_in_batches(self) -> None:
         for number in range(5):
-            self.keep(str(number), 25)
+            self.store(str(number), 25)
         self.assertEqual(forget_expired(batch=2), 5)
         self.assertFalse(StoredResponse.objects.exists())
 
-    def test_a_request_deletes_some_of_its_owner_along_the_way(self) -> None:
-        self.keep("old", 25)
+    def test_a_request_also_deletes_expired_responses_of_its_owner(self) -> None:
+        self.store("old", 25)
         body = {"name": "x", "start_date": "2026-01-01", "end_date": "2026-01-01"}
         self.call("POST", "/api/simulations", body, headers={"Idempotency-Key": "new"})
         self.assertEqual(list(StoredResponse.objects.values_list("key", flat=True)), ["new"])

@@ -1,4 +1,4 @@
-"""Forms whose rules are a schema's."""
+"""Forms that validate with a schema."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ from tests.base import VALID, ApiTestCase
 
 
 class LaxIn(In):
-    """A schema that forgets a rule which the database has."""
+    """A schema that lacks a rule of the database."""
 
     name: str
     start_date: date
@@ -24,12 +24,12 @@ class LaxForm(SchemaForm):
     schema = LaxIn
 
     name = text_field("Name")
-    start_date = day_field("First day")
-    end_date = day_field("Last day")
+    start_date = day_field("Start date")
+    end_date = day_field("End date")
 
 
 class SchemaFormTests(ApiTestCase):
-    def test_what_the_database_refuses_is_an_error_of_its_field(self) -> None:
+    def test_a_constraint_violation_is_an_error_of_its_field(self) -> None:
         form = LaxForm({**VALID, "end_date": "2026-01-01"})
         self.assertTrue(form.is_valid())
         with form.refusals():
@@ -37,7 +37,7 @@ class SchemaFormTests(ApiTestCase):
         self.assertEqual(form.errors, {"end_date": ["must not be before start_date"]})
         self.assertFalse(Simulation.objects.exists())
 
-    def test_what_the_database_refuses_for_another_reason_is_no_error_of_a_field(self) -> None:
+    def test_other_integrity_errors_are_raised(self) -> None:
         row = self.simulation()
         form = LaxForm(VALID)
         self.assertTrue(form.is_valid())

@@ -1,4 +1,4 @@
-"""Whatever text a client may send: hypothesis thinks of it, most of it near what is right."""
+"""Property-based tests of the code that parses text from clients."""
 
 import csv
 import re
@@ -24,14 +24,14 @@ from owned.exports import write_csv, write_ndjson
 from owned.keyset import Cursors, InvalidCursor
 
 FIELDS = ("name", "start_date")
-CLOSER = hypothesis_settings(max_examples=300, deadline=None)
+THOROUGH = hypothesis_settings(max_examples=300, deadline=None)
 
 keys = st.builds(new_key)
 edits = st.tuples(st.integers(0, 100), st.characters())
 
 
-def near(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Draw a text with a character put in, taken out or changed, or any other text."""
+def similar_to(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Draw a text with one character inserted, deleted or replaced, or any other text."""
     changed = st.builds(
         lambda text, edit, cut: text[: edit[0]] + edit[1] + text[edit[0] + cut :],
         texts,
@@ -42,35 +42,35 @@ def near(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 class HostileTextTests(SimpleTestCase):
-    @given(near(keys))
-    @CLOSER
-    def test_a_key_is_well_formed_only_as_it_was_made(self, text: str) -> None:
+    @given(similar_to(keys))
+    @THOROUGH
+    def test_well_formed_keys_have_the_documented_format(self, text: str) -> None:
         if is_well_formed(text):
             self.assertRegex(text, r"\Agf_[0-9A-Za-z]{36}\Z")
 
     @given(keys, edits)
-    @CLOSER
+    @THOROUGH
     def test_a_key_with_one_wrong_character_is_not_well_formed(self, key: str, edit: tuple[int, str]) -> None:
         place = edit[0] % len(key)
         wrong = key[:place] + edit[1] + key[place + 1 :]
         self.assertEqual(is_well_formed(wrong), wrong == key)
 
     @given(st.data())
-    @CLOSER
-    def test_a_cursor_is_taken_only_as_it_was_made(self, data: st.DataObject) -> None:
+    @THOROUGH
+    def test_only_an_unmodified_cursor_is_accepted(self, data: st.DataObject) -> None:
         cursors = Cursors("/api/things", 1, Selection())
-        made = cursors.make(datetime(2026, 1, 1, tzinfo=UTC), "2" * 20)
-        text = data.draw(near(st.just(made)))
+        cursor = cursors.make(datetime(2026, 1, 1, tzinfo=UTC), "2" * 20)
+        text = data.draw(similar_to(st.just(cursor)))
         try:
-            self.assertEqual(cursors.read(text), cursors.read(made))
+            self.assertEqual(cursors.read(text), cursors.read(cursor))
         except InvalidCursor:
             pass
         else:
-            self.assertEqual(text, made)
+            self.assertEqual(text, cursor)
 
-    @given(near(st.sampled_from(['"7"', 'W/"7"', '"1", W/"22" ,"x"', "*", "7"])))
-    @CLOSER
-    def test_a_precondition_is_read_or_refused(self, text: str) -> None:
+    @given(similar_to(st.sampled_from(['"7"', 'W/"7"', '"1", W/"22" ,"x"', "*", "7"])))
+    @THOROUGH
+    def test_a_precondition_is_parsed_or_rejected(self, text: str) -> None:
         request = HttpRequest()
         request.META.update(HTTP_IF_MATCH=text, HTTP_IF_NONE_MATCH=text, HTTP_IF_MODIFIED_SINCE=text)
         now = datetime.now(UTC)
@@ -85,47 +85,51 @@ class HostileTextTests(SimpleTestCase):
             self.assertTrue(all(tag in text for tag in wanted.tags))
 
     @given(
-        st.one_of(near(st.just("Thu, 01 Jan 2026 00:00:00 GMT")), st.just("Thu, 01 Jan 0001 00:00:00 GMT"))
+        st.one_of(
+            similar_to(st.just("Thu, 01 Jan 2026 00:00:00 GMT")), st.just("Thu, 01 Jan 0001 00:00:00 GMT")
+        )
     )
-    @CLOSER
-    def test_a_date_that_cannot_be_read_is_passed_over(self, text: str) -> None:
+    @THOROUGH
+    def test_an_invalid_if_modified_since_is_ignored(self, text: str) -> None:
         request = HttpRequest()
         request.META["HTTP_IF_MODIFIED_SINCE"] = text
         self.assertIsInstance(unchanged(request, 7, datetime(2026, 1, 1, tzinfo=UTC)), bool)
 
-    @given(near(st.sampled_from(['"one"', "one", '"a\\"b"', '"'])))
-    @CLOSER
-    def test_a_retry_key_is_visible_ascii_or_refused(self, text: str) -> None:
+    @given(similar_to(st.sampled_from(['"one"', "one", '"a\\"b"', '"'])))
+    @THOROUGH
+    def test_an_idempotency_key_is_visible_ascii_or_rejected(self, text: str) -> None:
         try:
             self.assertRegex(read_key(text), r"\A[\x21-\x7e]{1,255}\Z")
         except Problem as problem:
             self.assertEqual(problem.type.status, 422)
 
     @given(
-        near(st.sampled_from(["192.0.2.1", "192.0.2.1, 10.0.0.1", "[2001:db8::1]:80", "::ffff:192.0.2.1"]))
+        similar_to(
+            st.sampled_from(["192.0.2.1", "192.0.2.1, 10.0.0.1", "[2001:db8::1]:80", "::ffff:192.0.2.1"])
+        )
     )
-    @CLOSER
-    def test_a_client_has_an_address_whatever_it_claims(self, text: str) -> None:
+    @THOROUGH
+    def test_a_client_has_an_address_whatever_its_headers_say(self, text: str) -> None:
         self.assertIsNotNone(bare(client_address(text, "127.0.0.1")))
 
     @given(st.text())
-    def test_a_request_id_cannot_end_a_line_of_the_log(self, text: str) -> None:
+    def test_a_request_id_cannot_inject_log_lines(self, text: str) -> None:
         if REQUEST_ID.fullmatch(text):
             self.assertTrue(text.isascii() and text.isprintable() and " " not in text)
 
-    @given(near(st.just('name,start_date\r\n"a, b",2026-01-01\r\n\'=1+1,x\r\n')))
-    @CLOSER
-    def test_csv_is_read_row_by_row_or_refused(self, text: str) -> None:
+    @given(similar_to(st.just('name,start_date\r\n"a, b",2026-01-01\r\n\'=1+1,x\r\n')))
+    @THOROUGH
+    def test_csv_is_parsed_or_rejected(self, text: str) -> None:
         self.assert_items(lambda: read_csv(text, FIELDS))
         self.assertEqual(row_numbers(text), sorted(set(row_numbers(text))))
 
-    @given(near(st.just('{"name": "a", "id": 1}\n\n{"name": []}\n[1]\n')))
-    @CLOSER
-    def test_ndjson_is_read_line_by_line_or_refused(self, text: str) -> None:
+    @given(similar_to(st.just('{"name": "a", "id": 1}\n\n{"name": []}\n[1]\n')))
+    @THOROUGH
+    def test_ndjson_is_parsed_or_rejected(self, text: str) -> None:
         self.assert_items(lambda: read_ndjson(text))
 
     def assert_items(self, read: Any) -> None:
-        """Check that what was read is items, none of which has a field that the server sets."""
+        """Check that `read` returns items without server-set fields, or raises a problem."""
         try:
             items = read()["items"]
         except Problem as problem:
@@ -140,8 +144,8 @@ class HostileTextTests(SimpleTestCase):
             st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5
         )
     )
-    @CLOSER
-    def test_what_is_written_is_read_back_and_starts_no_formula(self, names: list[str]) -> None:
+    @THOROUGH
+    def test_exports_are_lossless_and_contain_no_formulas(self, names: list[str]) -> None:
         rows = [(name, "2026-01-01") for name in names]
         text = b"".join(write_csv([rows] if rows else [], FIELDS)).decode()
         self.assertEqual([item["name"] for item in read_csv(text, FIELDS)["items"]], names)

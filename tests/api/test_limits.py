@@ -1,4 +1,4 @@
-"""How requests are counted: a fixed window, and every request once."""
+"""Counting of requests: in fixed windows, each request once."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,21 +14,21 @@ from tests.base import ApiTestCase
 
 class WindowTests(ApiTestCase):
     @override_settings(RATE_LIMIT=Rate(1, 60))
-    def test_a_new_window_begins_when_the_last_one_is_over(self) -> None:
-        for now, status, told in (
+    def test_a_new_window_starts_when_the_previous_one_ends(self) -> None:
+        for now, status, header in (
             (6_000.0, 200, '"key";r=0;t=60'),
             (6_059.0, 429, '"key";r=0;t=1'),
             (6_060.0, 200, '"key";r=0;t=60'),
         ):
             with mock.patch("api.limits.time.time", return_value=now):
                 response = self.call("GET", "/api/me")
-            self.assertEqual((response.status_code, response["RateLimit"]), (status, told))
+            self.assertEqual((response.status_code, response["RateLimit"]), (status, header))
             self.assertEqual(response["RateLimit-Policy"], '"key";q=1;w=60')
             self.assertEqual(response.get("Retry-After"), "1" if status == 429 else None)
 
 
 class CountTests(SimpleTestCase):
-    def test_counts_every_request_once_however_many_come_at_a_time(self) -> None:
+    def test_concurrent_requests_are_each_counted_once(self) -> None:
         cache.clear()
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-6)

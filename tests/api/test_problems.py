@@ -1,4 +1,4 @@
-"""Problem details on every path under `/api`, and the pages that they point at."""
+"""Problem details on every path under `/api`, and the pages that explain them."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from tests.base import ApiTestCase
 
 
 class PathTests(ApiTestCase):
-    def test_an_unknown_path_is_404_key_or_no_key(self) -> None:
+    def test_an_unknown_path_is_404_with_or_without_a_key(self) -> None:
         paths = (
             "/api",
             "/api/",
@@ -32,10 +32,10 @@ class PathTests(ApiTestCase):
                     self.assertProblem(self.call("GET", path, key=key), 404, "not-found")
 
     @override_settings(DEBUG=True)
-    def test_an_unknown_path_is_a_problem_while_debugging_too(self) -> None:
+    def test_an_unknown_path_is_a_problem_in_debug_mode(self) -> None:
         self.assertProblem(self.call("GET", "/api/nope"), 404, "not-found")
 
-    def test_a_wrong_method_is_405_and_names_those_that_work(self) -> None:
+    def test_an_unsupported_method_is_405_with_allow(self) -> None:
         allowed = {
             "/api/simulations": "GET, HEAD, OPTIONS, POST",
             f"/api/simulations/{'2' * 20}": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
@@ -52,14 +52,14 @@ class PathTests(ApiTestCase):
                     self.assertProblem(response, 405, "method-not-allowed")
                     self.assertEqual(response["Allow"], methods)
 
-    def test_options_answers_204_with_allow_and_needs_no_key(self) -> None:
+    def test_options_returns_204_with_allow_and_needs_no_key(self) -> None:
         for path in ("/api/simulations", "/api/me", "/api/docs", "/api/openapi.json"):
             response = self.call("OPTIONS", path, key=None)
             self.assertEqual((response.status_code, response.content), (204, b""))
             self.assertIn("OPTIONS", response["Allow"].split(", "))
         self.assertProblem(self.call("OPTIONS", "/api/nope", key=None), 404, "not-found")
 
-    def test_head_answers_as_get_does_without_a_body(self) -> None:
+    def test_head_returns_the_headers_of_get_without_a_body(self) -> None:
         one = f"/api/simulations/{self.simulation().pk}"
         for path in (one, "/api/simulations", "/api/me", "/api/docs", "/api/openapi.json"):
             get, head = self.call("GET", path), self.call("HEAD", path)
@@ -69,19 +69,19 @@ class PathTests(ApiTestCase):
             self.assertEqual({k: v for k, v in head.headers.items() if k not in varying}, expected)
         self.assertEqual(self.call("HEAD", "/api/me", key=None).status_code, 401)
 
-    def test_no_cookie_opens_the_api(self) -> None:
+    def test_the_api_accepts_no_session_cookie(self) -> None:
         self.client.force_login(self.alice)
         response = self.call("GET", "/api/me", key=None)
         self.assertProblem(response, 401, "invalid-key")
         self.assertNotIn("Cookie", response.get("Vary", ""))
 
-    def test_a_host_that_is_not_allowed_is_named(self) -> None:
+    def test_a_disallowed_host_is_400(self) -> None:
         problem = self.assertProblem(
             self.call("GET", "/api/me", headers={"Host": "evil.example"}), 400, "malformed-request"
         )
         self.assertEqual(problem["errors"][0]["header"], "Host")
 
-    def test_a_crash_is_a_problem_that_tells_nothing(self) -> None:
+    def test_a_crash_is_a_problem_without_details(self) -> None:
         self.client.raise_request_exception = False
         for debug in (False, True):
             with (
@@ -95,7 +95,7 @@ class PathTests(ApiTestCase):
             self.assertNotIn(b"secret", response.content)
             self.assertIn("SELECT secret", logs.output[0])
 
-    def test_no_problem_repeats_a_key_or_what_the_database_said(self) -> None:
+    def test_problems_contain_no_key_or_database_message(self) -> None:
         def fail(*args: object) -> None:
             raise OperationalError("SELECT secret")
 
@@ -115,7 +115,7 @@ class PathTests(ApiTestCase):
         self.assertProblem(response, 503, "unavailable")
         self.assertNotIn(b"secret", response.content)
 
-    def test_a_database_that_takes_no_writes_is_unavailable_and_a_broken_transaction_is_a_crash(self) -> None:
+    def test_a_read_only_database_is_503_and_a_failed_transaction_is_500(self) -> None:
         self.client.raise_request_exception = False
         for state, status in {
             ReadOnlySqlTransaction: 503,
@@ -136,21 +136,21 @@ class PathTests(ApiTestCase):
 
 
 class RequestIDTests(ApiTestCase):
-    def test_keeps_the_callers_own(self) -> None:
+    def test_a_valid_request_id_is_kept(self) -> None:
         for given in ("a", "A.b_c-9", "x" * 128):
             response = self.call("GET", "/api/me", headers={"X-Request-ID": given})
             self.assertEqual(response["X-Request-ID"], given)
 
-    def test_replaces_one_of_another_form(self) -> None:
+    def test_an_invalid_request_id_is_replaced(self) -> None:
         for given in ("", "x" * 129, "a b", "a/b", "é", "a\n"):
             response = self.call("GET", "/api/me", headers={"X-Request-ID": given})
             self.assertRegex(response["X-Request-ID"], r"\A[0-9a-f]{32}\Z")
 
-    def test_makes_a_new_one_each_time(self) -> None:
+    def test_each_generated_request_id_is_different(self) -> None:
         ids = {self.call("GET", "/api/me")["X-Request-ID"] for _ in range(3)}
         self.assertEqual(len(ids), 3)
 
-    def test_stands_in_the_log(self) -> None:
+    def test_the_log_record_has_the_request_id(self) -> None:
         self.client.raise_request_exception = False
         with (
             mock.patch("accounts.api.MeOut", side_effect=RuntimeError),
@@ -159,7 +159,7 @@ class RequestIDTests(ApiTestCase):
             self.call("GET", "/api/me", headers={"X-Request-ID": "find-me"})
         self.assertEqual(logs.records[0].request.request_id, "find-me")  # type: ignore[attr-defined]
 
-    def test_stands_in_the_line_that_the_log_shows(self) -> None:
+    def test_the_log_line_has_the_request_id(self) -> None:
         self.client.raise_request_exception = False
         console = next(h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
         with (
@@ -171,7 +171,7 @@ class RequestIDTests(ApiTestCase):
 
 
 class PageTests(ApiTestCase):
-    def test_every_type_is_a_page(self) -> None:
+    def test_every_problem_type_has_a_page(self) -> None:
         index = self.client.get("/problems")
         for problem in PROBLEM_TYPES.values():
             page = self.client.get(problem.uri)
@@ -180,17 +180,17 @@ class PageTests(ApiTestCase):
             self.assertContains(page, "curl ")
             self.assertContains(index, f'href="{problem.uri}"')
 
-    def test_another_is_404(self) -> None:
+    def test_an_unknown_problem_type_is_404(self) -> None:
         self.assertEqual(self.client.get("/problems/nope").status_code, 404)
 
 
 class DocumentTests(ApiTestCase):
-    def test_the_kept_document_is_the_one_that_is_served(self) -> None:
+    def test_the_document_in_the_repository_is_the_one_that_is_served(self) -> None:
         served = self.client.get("/api/openapi.json")
-        with open("docs/openapi.json") as kept:
-            self.assertEqual(json.load(kept), served.json(), "run: make docs")
+        with open("docs/openapi.json") as stored:
+            self.assertEqual(json.load(stored), served.json(), "run `make docs`")
 
-    def test_the_docs_page_loads_nothing_from_elsewhere(self) -> None:
+    def test_the_docs_page_loads_nothing_from_other_hosts(self) -> None:
         page = self.client.get("/api/docs").content.decode()
         self.assertNotRegex(page, r"(src|href)=\"(https?:)?//")
         self.assertIn('"persistAuthorization": true', page)
@@ -201,7 +201,11 @@ class DocumentTests(ApiTestCase):
         document = self.client.get("/api/openapi.json").json()
         self.assertRegex(document["openapi"], r"\A3\.1\.")
         paths = document["paths"].items()
-        names = {f"{verb} {path}": one["operationId"] for path, ways in paths for verb, one in ways.items()}
+        names = {
+            f"{method} {path}": operation["operationId"]
+            for path, methods in paths
+            for method, operation in methods.items()
+        }
         self.assertEqual(
             names,
             {

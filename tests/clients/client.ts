@@ -1,4 +1,4 @@
-// What a client written in TypeScript does with the types of the document; test_generated.py type-checks and runs it.
+// A TypeScript client that uses the types of the OpenAPI document; test_node.py checks its types and runs it.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./goatfish.js";
 
@@ -16,21 +16,21 @@ function equal<T>(actual: T, expected: T): void {
   }
 }
 
-function given<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("there is no value");
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("a value is missing");
   return value;
 }
 
-const days = { start_date: "2026-06-01", end_date: "2026-09-30" };
+const dates = { start_date: "2026-06-01", end_date: "2026-09-30" };
 const names = ["one", "two", "three"].map((name) => `TypeScript ${name}`);
-const made: Simulation[] = [];
+const simulations: Simulation[] = [];
 for (const name of names) {
   const created = await client.POST("/api/simulations", {
     params: { header: { "Idempotency-Key": `typescript-${name.replace(" ", "-")}` } },
-    body: { name, ...days },
+    body: { name, ...dates },
   });
   equal(created.response.status, 201);
-  made.push(given(created.data));
+  simulations.push(required(created.data));
 }
 
 const listed: string[] = [];
@@ -39,25 +39,25 @@ do {
   const page = await client.GET("/api/simulations", {
     params: { query: { q: "typescript", sort: "created_at", limit: 2, ...(cursor && { cursor }) } },
   });
-  const { items, next_cursor } = given(page.data);
+  const { items, next_cursor } = required(page.data);
   listed.push(...items.map((item) => item.name));
   cursor = next_cursor ?? undefined;
 } while (cursor);
 equal(listed, names);
 
-const id = given(made[0]).id;
+const id = required(simulations[0]).id;
 const got = await client.GET("/api/simulations/{id}", { params: { path: { id } } });
-equal(got.data, made[0]);
-const tag = given(got.response.headers.get("ETag") ?? undefined);
+equal(got.data, simulations[0]);
+const tag = required(got.response.headers.get("ETag") ?? undefined);
 
 const params = { path: { id }, header: { "If-Match": tag } };
 const renamed = await client.PATCH("/api/simulations/{id}", { params, body: { name: "Renamed" } });
 equal(renamed.data?.name, "Renamed");
-const replaced = await client.PUT("/api/simulations/{id}", { params, body: { name: "Stale", ...days } });
-const problem: Stale & components["schemas"]["Problem"] = given(replaced.error);
+const replaced = await client.PUT("/api/simulations/{id}", { params, body: { name: "Stale", ...dates } });
+const problem: Stale & components["schemas"]["Problem"] = required(replaced.error);
 equal([replaced.response.status, problem.status, problem.type], [412, 412, "/problems/precondition-failed"]);
 
-const removed = await client.DELETE("/api/simulations/{id}", { params: { path: { id } } });
-equal(removed.data, renamed.data);
-const gone = await client.GET("/api/simulations/{id}", { params: { path: { id } } });
-equal([gone.response.status, given(gone.error).status], [404, 404]);
+const deleted = await client.DELETE("/api/simulations/{id}", { params: { path: { id } } });
+equal(deleted.data, renamed.data);
+const missing = await client.GET("/api/simulations/{id}", { params: { path: { id } } });
+equal([missing.response.status, required(missing.error).status], [404, 404]);

@@ -1,4 +1,4 @@
-"""What tools of JavaScript make of the OpenAPI document: redocly's linter, and a client in TypeScript."""
+"""JavaScript tools for the OpenAPI document: Redocly's linter and a TypeScript client."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ class NodeTests(LiveTestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Install the tools that package-lock.json pins, in a folder that goes away with this class."""
+        """Install the tools pinned in package-lock.json, in a folder that is deleted after this class."""
         super().setUpClass()
         cls.project = cls.folder / "clients"
         cls.project.mkdir()
@@ -29,11 +29,11 @@ class NodeTests(LiveTestCase):
             shutil.copy(SOURCES / name, cls.project)
         cls.run_command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
-    def test_redocly_finds_nothing_to_mend(self) -> None:
+    def test_redocly_reports_no_errors_or_warnings(self) -> None:
         printed = self.run_tool("redocly", "lint", str(DOCUMENT), "--extends=recommended", "--format=json")
         self.assertEqual(json.loads(printed)["totals"], {"errors": 0, "warnings": 0, "ignored": 0}, printed)
 
-    def test_a_generated_typescript_client_does_its_work(self) -> None:
+    def test_a_generated_typescript_client_works(self) -> None:
         _, client = self.start()
         self.run_tool("openapi-typescript", str(DOCUMENT), "--output", "goatfish.d.ts")
         self.run_tool("tsc", "--project", "tsconfig.json")
@@ -46,7 +46,7 @@ class NodeTests(LiveTestCase):
 
     @classmethod
     def run_command(cls, *command: str) -> str:
-        """Run a command among the installed packages, and return what it prints. Fails where it does."""
+        """Run a command in the project folder and return its output. Raise AssertionError if it fails."""
         result = subprocess.run(
             command,
             cwd=cls.project,

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client generates from the OpenAPI document."""
+"""A Python client, generated from the OpenAPI document by openapi-python-client."""
 
 import importlib
 import subprocess
@@ -11,13 +11,13 @@ from django.conf import settings
 
 from tests.live import LiveTestCase
 
-DAYS = {"start_date": "2026-06-01", "end_date": "2026-09-30"}
+DATES = {"start_date": "2026-06-01", "end_date": "2026-09-30"}
 
 
 class PythonTests(LiveTestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        """Generate the client, into a folder that goes away with this class, and let it be imported."""
+        """Generate the client in a folder that is deleted after this class, and make it importable."""
         super().setUpClass()
         result = subprocess.run(
             [
@@ -34,7 +34,7 @@ class PythonTests(LiveTestCase):
             raise AssertionError(f"openapi-python-client failed: {result.stdout}{result.stderr}")
         cls.enterClassContext(patch.object(sys, "path", [str(cls.folder), *sys.path]))
 
-    def test_a_generated_python_client_does_its_work(self) -> None:
+    def test_a_generated_python_client_works(self) -> None:
         _, live = self.start()
         models: Any = importlib.import_module("goatfish_client.models")
         package: Any = importlib.import_module("goatfish_client")
@@ -45,42 +45,42 @@ class PythonTests(LiveTestCase):
         )
 
         names = [f"Python {number}" for number in ("one", "two", "three")]
-        made = []
+        created_items = []
         for number, name in enumerate(names):
-            body = models.SimulationIn.from_dict({"name": name, **DAYS})
+            body = models.SimulationIn.from_dict({"name": name, **DATES})
             created = call("create_simulation", client=client, body=body, idempotency_key=f"python-{number}")
             self.assertEqual(created.status_code, HTTPStatus.CREATED)
             self.assertIsInstance(created.parsed, models.SimulationOut)
-            made.append(created.parsed)
+            created_items.append(created.parsed)
 
         listed: list[Any] = []
-        more: dict[str, str] = {}
+        next_page: dict[str, str] = {}
         while True:
             sort = models.ListSimulationsSort.CREATED_AT
-            page = call("list_simulations", client=client, q="python", sort=sort, limit=2, **more).parsed
+            page = call("list_simulations", client=client, q="python", sort=sort, limit=2, **next_page).parsed
             listed += page.items
             if page.next_cursor is None:
                 break
-            more = {"cursor": page.next_cursor}
-        self.assertEqual(listed, made)
+            next_page = {"cursor": page.next_cursor}
+        self.assertEqual(listed, created_items)
 
-        got = call("get_simulation", made[0].id, client=client)
-        self.assertEqual(got.parsed, made[0])
+        got = call("get_simulation", created_items[0].id, client=client)
+        self.assertEqual(got.parsed, created_items[0])
         tag = got.headers["ETag"]
 
         patch = models.SimulationPatch.from_dict({"name": "Renamed"})
-        renamed = call("update_simulation", made[0].id, client=client, body=patch, if_match=tag)
+        renamed = call("update_simulation", created_items[0].id, client=client, body=patch, if_match=tag)
         self.assertEqual((renamed.status_code, renamed.parsed.name), (HTTPStatus.OK, "Renamed"))
-        stale = models.SimulationIn.from_dict({"name": "Stale", **DAYS})
-        refused = call("replace_simulation", made[0].id, client=client, body=stale, if_match=tag)
-        self.assertEqual(refused.status_code, HTTPStatus.PRECONDITION_FAILED)
-        self.assertIsInstance(refused.parsed, models.Problem)
-        self.assertEqual(refused.parsed.type_, "/problems/precondition-failed")
+        stale = models.SimulationIn.from_dict({"name": "Stale", **DATES})
+        rejected = call("replace_simulation", created_items[0].id, client=client, body=stale, if_match=tag)
+        self.assertEqual(rejected.status_code, HTTPStatus.PRECONDITION_FAILED)
+        self.assertIsInstance(rejected.parsed, models.Problem)
+        self.assertEqual(rejected.parsed.type_, "/problems/precondition-failed")
 
-        removed = call("delete_simulation", made[0].id, client=client)
-        self.assertEqual(removed.parsed, renamed.parsed)
-        gone = call("get_simulation", made[0].id, client=client)
-        self.assertEqual((gone.status_code, gone.parsed.status), (HTTPStatus.NOT_FOUND, 404))
+        deleted = call("delete_simulation", created_items[0].id, client=client)
+        self.assertEqual(deleted.parsed, renamed.parsed)
+        missing = call("get_simulation", created_items[0].id, client=client)
+        self.assertEqual((missing.status_code, missing.parsed.status), (HTTPStatus.NOT_FOUND, 404))
 
 
 def call(operation: str, *arguments: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A middleware with each hook of Django's."""
+"""A middleware that uses several of Django's hooks."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A resource with every kind of field that Django has, to hold that what Django documents works here."""
+"""A resource with every kind of model field, to test that features documented by Django work here."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from owned.models import OwnedModel, owned_indexes
 
 
 class ReversedField(models.CharField):  # type: ignore[type-arg]
-    """Stands for an encrypted field: the column holds something else than the attribute."""
+    """Like an encrypted field, it stores another value than the attribute's."""
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         return super().get_db_prep_save(value[::-1], connection)
@@ -30,7 +30,7 @@ class CountedField(models.IntegerField):  # type: ignore[type-arg]
 
 
 class Label(models.Model):
-    """Belongs to nobody."""
+    """An object without an owner."""
 
     name = models.CharField(max_length=20)
 
@@ -39,7 +39,7 @@ class Label(models.Model):
 
 
 class Place(OwnedModel):
-    """What a foreign key of a sample points at."""
+    """The target of a sample's foreign key."""
 
     name = models.CharField(max_length=20)
 

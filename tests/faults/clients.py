@@ -1,4 +1,4 @@
-"""A client that writes at a steady pace, tries again until it knows, and remembers what it was promised."""
+"""A client that writes at a steady pace, retries until the outcome is known, and records every promise."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,52 +10,52 @@ from uuid import uuid4
 import httpx
 
 PATH = "/api/simulations"
-PAUSE = 0.02  # seconds between two writes of a client, and before it tries again
-PATIENCE = 60.0  # seconds after which a client that still has no answer gives up
-LOST, REFUSED = "lost", "refused"
+PAUSE = 0.02  # seconds between two requests of a client, and before a retry
+PATIENCE = 60.0  # seconds without a final response after which a client fails
+LOST, TEMPORARY = "lost", "temporary"
 
 
 class Row(NamedTuple):
-    """What the database has to hold of a simulation."""
+    """What the database must contain for a simulation."""
 
     name: str
     start_date: date
     end_date: date
     version: int
-    versions: int  # that were replaced: one for each change
+    versions: int  # earlier ones in the history: one for each change
 
 
 @dataclass
 class Tally:
-    """What one client has seen. Times are those of `time.monotonic`."""
+    """What one client has seen. Times are from `time.monotonic`."""
 
     sent: int = 0
     acknowledged: int = 0
-    failed: dict[str, int] = field(default_factory=lambda: {LOST: 0, REFUSED: 0})
+    failed: dict[str, int] = field(default_factory=lambda: {LOST: 0, TEMPORARY: 0})
     wrong: list[str] = field(default_factory=list)
-    longest: float = 0.0  # seconds from the first attempt at a write to its answer
-    served: float = 0.0  # when the latest request was sent that had its answer
+    longest: float = 0.0  # seconds from the first attempt at a request to its response
+    served: float = 0.0  # when the last request was sent that got a response
 
 
 class Client:
-    """Writes rows of its own alone, so that it knows at each moment what the database has to hold of them.
+    """Writes only its own rows, so it always knows what the database must contain.
 
-    A request whose answer is lost, or that the service refuses for the moment (409, 502, 503, 504), is sent
-    again: creates with the same Idempotency-Key, all others with the same If-Match, where a 412 or a 404
-    tells that an attempt has had its way.
+    If a response is lost, or is a temporary error (409, 502, 503, 504), the client repeats the request:
+    creates with the same Idempotency-Key, all others with the same If-Match. Then a 412 or a 404 means
+    that an earlier attempt succeeded.
     """
 
     def __init__(self, address: str, key: str, mark: str, keep_alive: bool = True) -> None:
-        """Keep where to send, and what all names begin with."""
+        """Use `mark` as the prefix of all names."""
         self.tally, self.rows, self.mark = Tally(), dict[str, Row](), mark
-        # Longer than a start takes on a busy machine: what waits for one is not lost.
+        # The timeout is longer than a start on a busy machine, so requests that wait for one are not lost.
         limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
         self.http = httpx.Client(
             base_url=address, headers={"X-API-Key": key}, timeout=30, limits=limits, trust_env=False
         )
 
     def run(self, stop: Event) -> None:
-        """Write until told to stop; what was begun by then is brought to its end."""
+        """Write until `stop` is set, and finish the last request."""
         turn = 0
         with self.http:
             while not stop.wait(PAUSE):
@@ -71,48 +71,48 @@ class Client:
                 turn += 1
 
     def create(self) -> None:
-        """Make a row."""
+        """Create a row."""
         body = self.body()
-        answer, _ = self.send("POST", PATH, body, {"Idempotency-Key": uuid4().hex})
-        if self.expect(answer, 201, **body):
-            self.rows[answer.json()["id"]] = row(body, version=1, versions=0)
+        response, _ = self.send("POST", PATH, body, {"Idempotency-Key": uuid4().hex})
+        if self.expect(response, 201, **body):
+            self.rows[response.json()["id"]] = row(body, version=1, versions=0)
 
     def create_many(self) -> None:
-        """Make rows in one request."""
+        """Create five rows in one request."""
         items = [self.body() for _ in range(5)]
-        answer, _ = self.send("POST", f"{PATH}/bulk", {"items": items}, {"Idempotency-Key": uuid4().hex})
-        if self.expect(answer, 201, created=len(items)):
-            for id, body in zip(answer.json()["ids"], items, strict=True):
+        response, _ = self.send("POST", f"{PATH}/bulk", {"items": items}, {"Idempotency-Key": uuid4().hex})
+        if self.expect(response, 201, created=len(items)):
+            for id, body in zip(response.json()["ids"], items, strict=True):
                 self.rows[id] = row(body, version=1, versions=0)
 
     def change(self) -> None:
-        """Rename the row that was made last, or replace it."""
+        """Rename or replace the newest row."""
         id, old = next(reversed(self.rows.items()))
         body = self.body()
         sent = body if old.version % 2 else {"name": body["name"]}
-        answer, tries = self.send("PUT" if sent is body else "PATCH", f"{PATH}/{id}", sent, tag(old))
-        if answer.status_code == 412 and tries > 1:
-            answer, _ = self.send("GET", f"{PATH}/{id}")  # it is as an earlier attempt left it, and must be
-        if self.expect(answer, 200, **sent):
-            new = answer.json()
+        response, tries = self.send("PUT" if sent is body else "PATCH", f"{PATH}/{id}", sent, tag(old))
+        if response.status_code == 412 and tries > 1:
+            response, _ = self.send("GET", f"{PATH}/{id}")  # an earlier attempt must have changed it
+        if self.expect(response, 200, **sent):
+            new = response.json()
             self.rows[id] = row(new, version=old.version + 1, versions=old.versions + 1)
 
     def remove(self) -> None:
-        """Delete the row that was made first."""
+        """Delete the oldest row."""
         id, old = next(iter(self.rows.items()))
-        answer, tries = self.send("DELETE", f"{PATH}/{id}", headers=tag(old))
-        if (answer.status_code == 404 and tries > 1) or self.expect(answer, 200, name=old.name):
+        response, tries = self.send("DELETE", f"{PATH}/{id}", headers=tag(old))
+        if (response.status_code == 404 and tries > 1) or self.expect(response, 200, name=old.name):
             del self.rows[id]
-            self.tally.acknowledged += answer.status_code == 404
+            self.tally.acknowledged += response.status_code == 404
 
     def read(self) -> None:
-        """Look whether the row that was made last is as it was acknowledged."""
+        """Check that the newest row is as it was acknowledged."""
         id, known = next(reversed(self.rows.items()))
-        answer, _ = self.send("GET", f"{PATH}/{id}")
-        self.expect(answer, 200, name=known.name, end_date=f"{known.end_date}")
+        response, _ = self.send("GET", f"{PATH}/{id}")
+        self.expect(response, 200, name=known.name, end_date=f"{known.end_date}")
 
     def body(self) -> dict[str, Any]:
-        """Return three fields that no other write has."""
+        """Return a body that differs from all others."""
         start = date(2026, 1, 1) + timedelta(self.tally.sent % 3000)
         name = f"{self.mark} {uuid4().hex}"
         return {"name": name, "start_date": f"{start}", "end_date": f"{start + timedelta(7)}"}
@@ -120,46 +120,46 @@ class Client:
     def send(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[httpx.Response, int]:
-        """Send a request until it has an answer that is final; return it, and the number of attempts."""
-        begun, tries = time.monotonic(), 0
+        """Repeat a request until its response is final. Return the response and the number of attempts."""
+        started, tries = time.monotonic(), 0
         while True:
             sent, tries = time.monotonic(), tries + 1
             self.tally.sent += 1
             try:
-                answer = self.http.request(method, path, json=body, headers=headers)
+                response = self.http.request(method, path, json=body, headers=headers)
             except httpx.TransportError:
                 self.tally.failed[LOST] += 1
             else:
-                if answer.status_code not in (409, 502, 503, 504):
+                if response.status_code not in (409, 502, 503, 504):
                     self.tally.served = sent
-                    self.tally.longest = max(self.tally.longest, time.monotonic() - begun)
-                    return answer, tries
-                self.tally.failed[REFUSED] += 1
-                self.check_problem(answer)
-            assert sent < begun + PATIENCE, f"no answer to {method} {path} in {tries} attempts"
+                    self.tally.longest = max(self.tally.longest, time.monotonic() - started)
+                    return response, tries
+                self.tally.failed[TEMPORARY] += 1
+                self.check_problem(response)
+            assert sent < started + PATIENCE, f"no final response to {method} {path} in {tries} attempts"
             time.sleep(PAUSE)
 
-    def expect(self, answer: httpx.Response, status: int, **fields: Any) -> bool:
-        """Count an answer, as a write's acknowledgement or as a wrong one."""
-        if answer.status_code == status and answer.json().items() >= fields.items():
-            self.tally.acknowledged += answer.request.method != "GET"
+    def expect(self, response: httpx.Response, status: int, **fields: Any) -> bool:
+        """Count a response as an acknowledgement or as wrong. Return whether it is as expected."""
+        if response.status_code == status and response.json().items() >= fields.items():
+            self.tally.acknowledged += response.request.method != "GET"
             return True
-        self.check_problem(answer)
-        self.tally.wrong.append(f"{answer.request.method} {answer.request.url} {answer.status_code}")
+        self.check_problem(response)
+        self.tally.wrong.append(f"{response.request.method} {response.request.url} {response.status_code}")
         return False
 
-    def check_problem(self, answer: httpx.Response) -> None:
-        """Count an error whose body is no problem as a wrong answer."""
-        if answer.status_code >= 400 and answer.headers.get("Content-Type") != "application/problem+json":
-            self.tally.wrong.append(f"{answer.status_code} without a problem: {answer.text[:100]}")
+    def check_problem(self, response: httpx.Response) -> None:
+        """Count an error without a problem body as a wrong response."""
+        if response.status_code >= 400 and response.headers.get("Content-Type") != "application/problem+json":
+            self.tally.wrong.append(f"{response.status_code} without a problem: {response.text[:100]}")
 
 
 def row(body: dict[str, Any], version: int, versions: int) -> Row:
-    """Return what the database has to hold after a write."""
+    """Return what the database must contain after a write."""
     start, end = (date.fromisoformat(body[name]) for name in ("start_date", "end_date"))
     return Row(body["name"], start, end, version, versions)
 
 
 def tag(row: Row) -> dict[str, str]:
-    """Return the header that names a row's version."""
+    """Return an If-Match header with the row's version."""
     return {"If-Match": f'"{row.version}"'}

@@ -1,4 +1,4 @@
-"""What is run where, and, after `make faults`, what was measured."""
+"""Select the tests for each database, and print the measurements after `make faults`."""
 
 import logging
 import os
@@ -9,13 +9,14 @@ from django.conf import settings
 
 from tests.faults.figures import LONG, MEASURED, table, write
 
-# These start servers of their own, whatever the tests' database is: once is enough, in the run on PostgreSQL.
-OWN = ["test_failover", "test_hostile", "test_postgres", "test_redis", "test_restarts"]
-collect_ignore = [f"{name}.py" for name in (OWN if settings.ON_SQLITE else ["test_full_disk"]) if not LONG]
+# These start their own servers, whatever database the tests use. They run once, with the tests on PostgreSQL.
+OWN_SERVERS = ["test_failover", "test_hostile", "test_postgres", "test_redis", "test_restarts"]
+collect_ignore = [
+    f"{name}.py" for name in (OWN_SERVERS if settings.ON_SQLITE else ["test_full_disk"]) if not LONG
+]
 
-logging.getLogger("httpx").setLevel(
-    logging.WARNING
-)  # its line for each request would fill what a failure prints
+# Otherwise, its line for each request would fill the output of a failed test.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""Faults under load: what clients were promised is compared with what the database holds."""
+"""Faults under load: what clients were promised is compared with the contents of the database."""
 
 import sqlite3
 import time
@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import psycopg
 
-from tests.faults.clients import LOST, REFUSED, Client, Row, Tally
+from tests.faults.clients import LOST, TEMPORARY, Client, Row, Tally
 from tests.faults.figures import LONG, MEASURED, Figures, times
 from tests.faults.service import WITHIN, ServiceTestCase
 
 CLIENTS = 6
-ANSWERS = times(5, 2)  # that each client has between two faults
-BACK_WITHIN = 5.0 if LONG else WITHIN  # seconds; a machine that runs all tests may have no time for this one
+RESPONSES = times(5, 2)  # that each client gets between two faults
+BACK_WITHIN = 5.0 if LONG else WITHIN  # seconds; a machine that runs all tests may be slow
 
 ROWS = """
 SELECT s.id, s.name, s.start_date, s.end_date, s.version,
@@ -29,64 +29,64 @@ FROM simulations_simulation s WHERE s.name LIKE '{mark} %'
 
 
 class Load:
-    """Clients that are at work, and the faults that they have lived through."""
+    """Running clients, and the faults that were injected so far."""
 
     def __init__(self, clients: list[Client], running: list[Future[None]]) -> None:
-        """Watch clients that run in threads."""
+        """Watch clients that run in these threads."""
         self.clients, self.running = clients, running
         self.faults = 0
         self.recovery: float | None = None
 
     @property
     def tallies(self) -> list[Tally]:
-        """What each client has seen."""
+        """The tally of each client."""
         return [client.tally for client in self.clients]
 
-    def go_on(self) -> None:
-        """Count a fault that nobody should notice, and let the clients work on."""
+    def keep_working(self) -> None:
+        """Count a fault that clients should not notice, and let them continue."""
         self.faults += 1
-        self.work(ANSWERS)
+        self.work(RESPONSES)
 
     def recover(self) -> None:
-        """Count a fault that is over, and note how long it takes until all clients are served."""
+        """Count a fault that has ended, and measure how long it takes until all clients are served."""
         self.faults += 1
         self.recovery = max(self.recovery or 0, self.work(1))
-        self.work(ANSWERS)
+        self.work(RESPONSES)
 
-    def work(self, answers: int) -> float:
-        """Wait until each client had so many answers to what it sent from now on; return how many seconds."""
-        begun = time.monotonic()
-        for _ in range(answers):
+    def work(self, responses: int) -> float:
+        """Wait until each client has got this many responses to new requests. Return the seconds it took."""
+        started = time.monotonic()
+        for _ in range(responses):
             since = time.monotonic()
             self.wait(lambda since=since: all(t.served > since for t in self.tallies))  # type: ignore[misc]
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     def await_failures(self) -> None:
-        """Wait until each client has met the fault that is under way."""
+        """Wait until the current fault has failed a request of each client."""
         before = [sum(tally.failed.values()) for tally in self.tallies]
         self.wait(lambda: all(sum(t.failed.values()) > b for t, b in zip(self.tallies, before, strict=True)))
 
-    def wait(self, holds: Callable[[], bool]) -> None:
-        """Wait until a condition holds. Raises what ended a client, and AssertionError after a minute."""
-        begun = time.monotonic()
-        while not holds():
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is true. Raise AssertionError on timeout, or a client's exception."""
+        started = time.monotonic()
+        while not condition():
             for client in self.running:
                 if client.done():
                     client.result()
-            assert time.monotonic() < begun + WITHIN, f"this takes too long: {self.tallies}"
+            assert time.monotonic() < started + WITHIN, f"timed out: {self.tallies}"
             time.sleep(0.01)
 
 
 class ExperimentTestCase(ServiceTestCase):
-    """Looks, after each experiment, at every row and at the versions that it replaced."""
+    """Compares every row and its earlier versions with the promises after each experiment."""
 
     @contextmanager
     def load(
         self, title: str, address: str, graceful: bool = False, keep_alive: bool = True
     ) -> Iterator[Load]:
-        """Put an address under load while faults are made, and judge what came of it.
+        """Send requests to an address while faults are injected, and then compare promises and database.
 
-        A graceful operation may fail no attempt.
+        In a `graceful` experiment, no attempt may fail.
         """
         mark = uuid4().hex[:8]
         clients = [Client(address, self.key, mark, keep_alive) for _ in range(CLIENTS)]
@@ -94,21 +94,21 @@ class ExperimentTestCase(ServiceTestCase):
         with ThreadPoolExecutor(CLIENTS) as threads:
             load = Load(clients, [threads.submit(client.run, stop) for client in clients])
             try:
-                load.work(ANSWERS)
+                load.work(RESPONSES)
                 yield load
             finally:
                 stop.set()
         for future in load.running:
             future.result()
-        self.judge(title, load, self.stored(mark), graceful)
+        self.compare(title, load, self.stored(mark), graceful)
 
-    def judge(self, title: str, load: Load, stored: dict[str, Row], graceful: bool) -> None:
-        """Note the figures of an experiment, and fail where a promise was broken."""
+    def compare(self, title: str, load: Load, stored: dict[str, Row], graceful: bool) -> None:
+        """Record the figures of an experiment, and fail if a promise was broken."""
         promised = {id: row for client in load.clients for id, row in client.rows.items()}
         lost = {id: row for id, row in promised.items() if stored.get(id) != row}
         extra = {id: row for id, row in stored.items() if id not in promised}
-        wrong = [answer for tally in load.tallies for answer in tally.wrong]
-        failed = sum(tally.failed[kind] for tally in load.tallies for kind in (LOST, REFUSED))
+        wrong = [response for tally in load.tallies for response in tally.wrong]
+        failed = sum(tally.failed[kind] for tally in load.tallies for kind in (LOST, TEMPORARY))
         MEASURED.append(
             Figures(
                 title,
@@ -131,7 +131,7 @@ class ExperimentTestCase(ServiceTestCase):
         self.assertLess(load.recovery or 0, BACK_WITHIN)
 
     def stored(self, mark: str) -> dict[str, Row]:
-        """Return all rows whose name begins with a mark, from the database itself, with all that it keeps."""
+        """Read all rows whose name begins with `mark` directly from the database."""
         query, url = ROWS.format(mark=mark), self.environment["DATABASE_URL"]
         if url.startswith("sqlite"):
             with closing(sqlite3.connect(unquote(url.removeprefix("sqlite:///")))) as file:
@@ -141,6 +141,6 @@ class ExperimentTestCase(ServiceTestCase):
 
 
 def stored_row(columns: Any, day: Callable[[Any], date]) -> Row:
-    """Return what a line of `ROWS` says."""
+    """Convert a row of the query `ROWS`."""
     _, name, start, end, version, versions = columns
     return Row(name, day(start), day(end), version, versions)

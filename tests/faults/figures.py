@@ -1,4 +1,4 @@
-"""How often each fault is made, and the table of what came of it, for `docs/reliability.md`."""
+"""How often each fault is injected, and the table of results in `docs/reliability.md`."""
 
 import os
 import platform
@@ -9,17 +9,19 @@ from typing import NamedTuple
 from benchmarks.report import processor
 from tests.postgresql.cluster import BINARIES
 
-LONG = os.environ.get("FAULTS") == "long"  # as `make faults` sets it; else a few of each, for every test run
-MARKS = "<!-- measured -->", "<!-- /measured -->"  # what stands between them in the page is written anew
+LONG = (
+    os.environ.get("FAULTS") == "long"
+)  # set by `make faults`; otherwise each fault is injected a few times
+MARKS = "<!-- measured -->", "<!-- /measured -->"  # the part of the page between them is replaced
 
 HEAD = """\
-| what was done | times | requests | failed attempts | writes acknowledged | lost | twice | wrong answers \
-| back after, s | longest wait, s |
+| fault | times | requests | failed attempts | acknowledged writes | lost | unexpected | wrong responses \
+| recovery, s | longest wait, s |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 PAGE = """\
 {table}
-- {date}, `make faults`; load of the machine over the last quarter of an hour, other work included: {load:.0f}
+- {date}, `make faults`; load average of the machine over 15 minutes, including other work: {load:.0f}
 - {processor}, {cores} cores; {system}, PostgreSQL {postgresql}, Python {python}
 """
 
@@ -33,9 +35,9 @@ class Figures(NamedTuple):
     failed: int
     acknowledged: int
     lost: int
-    doubled: int
+    unexpected: int
     wrong: int
-    recovery: float | None  # None where nothing was away
+    recovery: float | None  # None if the service was available throughout
     longest: float
 
 
@@ -43,25 +45,25 @@ MEASURED: list[Figures] = []
 
 
 def times(long: int, short: int) -> int:
-    """Return how often a fault is made: in `make faults`, or in every test run."""
+    """Return how often to inject a fault: `long` in `make faults`, `short` in every other test run."""
     return long if LONG else short
 
 
 def table() -> str:
-    """Return the table of all experiments so far, in Markdown."""
-    return HEAD + "".join(line(figures) for figures in MEASURED)
+    """Return a Markdown table of all experiments so far."""
+    return HEAD + "".join(table_row(figures) for figures in MEASURED)
 
 
-def line(figures: Figures) -> str:
-    """Return the line of one experiment."""
+def table_row(figures: Figures) -> str:
+    """Return the table row of one experiment."""
     title, *counts, recovery, longest = figures
-    back = "–" if recovery is None else f"{recovery:.1f}"
-    cells = [title, *(f"{count:,}" for count in counts), back, f"{longest:.1f}"]
+    recovered = "–" if recovery is None else f"{recovery:.1f}"
+    cells = [title, *(f"{count:,}" for count in counts), recovered, f"{longest:.1f}"]
     return f"| {' | '.join(cells)} |\n"
 
 
 def write(file: Path) -> None:
-    """Put the table into a page, with the machine and the day."""
+    """Write the table into a page, with the machine and the date."""
     text = file.read_text()
     begin, end = (text.index(mark) for mark in MARKS)
     page = PAGE.format(

@@ -1,4 +1,4 @@
-"""An nginx in front of one service or several, as small as it can be."""
+"""nginx in front of one or several services, with a minimal configuration."""
 
 import shutil
 import signal
@@ -11,9 +11,9 @@ import httpx
 from tests.faults.service import Server, wait_until
 from tests.live import free_port, kill
 
-needs_nginx = skipUnless(shutil.which("nginx"), "needs nginx")
+needs_nginx = skipUnless(shutil.which("nginx"), "nginx is not installed")
 
-# What nginx itself refuses is a problem too; so is what no service is there to answer.
+# Errors of nginx itself are problems too, such as when no service is running.
 CONFIGURATION = """
 daemon off;
 user root;
@@ -48,7 +48,7 @@ http {{
         location @problem {{
             internal;
             default_type application/problem+json;
-            return 200 '{{"type": "about:blank", "title": "Refused by the proxy"}}';
+            return 200 '{{"type": "about:blank", "title": "Rejected by the proxy"}}';
         }}
     }}
 }}
@@ -56,10 +56,10 @@ http {{
 
 
 class Nginx:
-    """Sends requests on to services, in turns."""
+    """Forwards requests to services in turn."""
 
     def __init__(self, folder: Path, servers: list[Server], keepalive: bool = False) -> None:
-        """Start it; `keepalive` lets it keep connections to the services open."""
+        """Start nginx. With `keepalive`, it keeps connections to the services open."""
         self.folder, self.keepalive, self.port = folder, keepalive, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.configure(servers)
@@ -73,7 +73,7 @@ class Nginx:
         wait_until(self.is_ready)
 
     def configure(self, servers: list[Server]) -> None:
-        """Write down which services there are."""
+        """Write the configuration for these services."""
         text = CONFIGURATION.format(
             folder=self.folder,
             port=self.port,
@@ -84,7 +84,7 @@ class Nginx:
         (self.folder / "nginx.conf").write_text(text)
 
     def is_ready(self) -> bool:
-        """Tell whether it answers."""
+        """Return whether nginx and a service respond."""
         assert self.process.poll() is None, (self.folder / "error.log").read_text()
         try:
             return httpx.get(f"{self.address}/healthz").status_code == 200
@@ -92,17 +92,16 @@ class Nginx:
             return False
 
     def send_to(self, servers: list[Server]) -> None:
-        """Send requests to these services from now on; return when nothing goes to others."""
+        """Forward requests only to these services. Return once the old workers have exited."""
         before = self.workers()
         self.configure(servers)
         self.process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.workers() and not self.workers() & before)
 
     def workers(self) -> set[int]:
-        """Return its worker processes."""
+        """Return the pids of the worker processes."""
         pid = self.process.pid
         return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
-    def end(self) -> None:
-        """End it."""
+    def kill(self) -> None:
         kill(self.process)

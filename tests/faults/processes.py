@@ -1,4 +1,4 @@
-"""What runs under a gunicorn."""
+"""The processes of a gunicorn master."""
 
 from pathlib import Path
 
@@ -6,37 +6,37 @@ from tests.faults.service import wait_until
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
+    """Return the child processes of a process."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def await_new_workers(master: int, before: list[int]) -> None:
-    """Wait until a master has two workers, and none that it had before."""
+    """Wait until a master has two workers, none of which is in `before`."""
 
-    def replaced() -> bool:
+    def are_replaced() -> bool:
         now = children(master)
         return len(now) == 2 and not set(now) & set(before)
 
-    wait_until(replaced)
+    wait_until(are_replaced)
 
 
 def await_new_master(old: int) -> int:
-    """Wait until the master that a master has started beside itself has two workers, and return it."""
+    """Wait until the new master, a child of the old one, has two workers. Return its pid."""
 
-    def found() -> int | None:
+    def new_master() -> int | None:
         return next((child for child in children(old) if len(children(child)) == 2), None)
 
-    wait_until(found)
-    return found() or 0
+    wait_until(new_master)
+    return new_master() or 0
 
 
-def await_end(pid: int) -> None:
-    """Wait until a process is gone, or waits for nothing but to be reaped by whoever adopted it."""
+def await_exit(pid: int) -> None:
+    """Wait until a process has exited, even if its new parent has not reaped it yet."""
 
-    def has_ended() -> bool:
+    def has_exited() -> bool:
         try:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         except FileNotFoundError:
             return True
 
-    wait_until(has_ended)
+    wait_until(has_exited)

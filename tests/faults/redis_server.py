@@ -1,4 +1,4 @@
-"""A Redis of a test's own."""
+"""A Redis server for one test class."""
 
 import shutil
 import subprocess
@@ -11,20 +11,19 @@ import redis
 from tests.faults.service import wait_until
 from tests.live import kill
 
-needs_redis = skipUnless(shutil.which("redis-server"), "needs a redis-server to start")
+needs_redis = skipUnless(shutil.which("redis-server"), "redis-server is not installed")
 
 
 class RedisServer:
-    """Forgets everything when it ends, and listens on a Unix socket in its folder."""
+    """Stores nothing on disk, and listens on a Unix socket in its folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it."""
         self.folder = folder
         self.url = f"unix://{folder / 'redis.sock'}"
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start Redis, and wait until it responds."""
         listen = f"--port 0 --unixsocket {self.folder}/redis.sock".split()
         self.process = subprocess.Popen(
             ["redis-server", *listen, "--save", "", "--dir", self.folder],
@@ -33,22 +32,21 @@ class RedisServer:
             start_new_session=True,
         )
         with redis.Redis.from_url(self.url) as client:
-            wait_until(lambda: answers(client))
+            wait_until(lambda: responds(client))
 
     def kill(self) -> None:
-        """End it at once."""
         kill(self.process)
 
 
 def start_redis(case: type[TestCase]) -> RedisServer:
-    """Start a Redis that ends with a class of tests."""
+    """Start a Redis server, and stop it after the test class."""
     server = RedisServer(Path(case.enterClassContext(tempfile.TemporaryDirectory())))
     case.addClassCleanup(server.kill)
     return server
 
 
-def answers(client: redis.Redis) -> bool:
-    """Tell whether a Redis is there."""
+def responds(client: redis.Redis) -> bool:
+    """Return whether Redis responds."""
     try:
         return bool(client.ping())
     except redis.ConnectionError:

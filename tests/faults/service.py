@@ -1,4 +1,4 @@
-"""The service as a process, and many callers at once."""
+"""The service as a process, and concurrent callers."""
 
 import socket
 import sqlite3
@@ -22,27 +22,27 @@ from tests.live import LiveTestCase, free_port, is_ready, kill
 
 T = TypeVar("T")
 
-# What systemd does for a service with a socket unit: the listener is its file 3, and it is told so.
-HAND_OVER = """
+# What systemd does for a service with a socket unit: pass the listener as file descriptor 3.
+PASS_LISTENER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 VALID = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
-WITHIN = 60.0  # seconds that anything may take before a test gives up; all of it takes a fraction of that
+WITHIN = 60.0  # seconds before a test gives up; everything normally takes a fraction of this
 
 
 class ServiceTestCase(LiveTestCase):
-    """Gunicorn on a database of the class's own, which `variables` sets up."""
+    """Runs gunicorn on a database of its own; `variables` are environment variables."""
 
     variables: ClassVar[dict[str, str]] = {"RATE_LIMIT": "off"}
 
     @classmethod
     def launch(cls, listener: socket.socket | None = None, **variables: str) -> "Server":
-        """Start gunicorn; return it once `/readyz` is content. It ends with the class at the latest.
+        """Start gunicorn on a free port, or with this listener, and wait for `/readyz`.
 
-        It listens on a port of its own, or where `listener` does already.
+        It is killed after the test class at the latest.
         """
         server = Server(cls.folder, {**cls.environment, **variables}, cls.key, listener)
         cls.addClassCleanup(server.kill)
@@ -50,7 +50,7 @@ class ServiceTestCase(LiveTestCase):
         return server
 
     def row_count(self) -> int:
-        """Count the simulations in the database itself, beside the service."""
+        """Count the simulations directly in the database."""
         query, url = "SELECT count(*) FROM simulations_simulation", self.environment["DATABASE_URL"]
         if settings.ON_SQLITE:
             with closing(sqlite3.connect(unquote(url.removeprefix("sqlite:///")))) as file:
@@ -62,19 +62,18 @@ class ServiceTestCase(LiveTestCase):
 
 
 class Server:
-    """A gunicorn and its workers, a process group of their own; `client` has alice's key."""
+    """A gunicorn process and its workers, in a process group of their own. `client` sends alice's key."""
 
     def __init__(
         self, folder: Path, environment: dict[str, str], key: str, listener: socket.socket | None = None
     ) -> None:
-        """Start it."""
         self.port, self.key = listener.getsockname()[1] if listener else free_port(), key
         self.log = folder / f"{uuid4().hex}.log"
         gunicorn = [str(Path(sys.executable).with_name("gunicorn"))]
         files = [listener.fileno()] if listener else []
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", HAND_OVER, *map(str, files), *gunicorn] if files else gunicorn,
+                [sys.executable, "-c", PASS_LISTENER, *map(str, files), *gunicorn] if files else gunicorn,
                 pass_fds=files,
                 cwd=settings.BASE_DIR,
                 env={**environment, "PORT": str(self.port)},
@@ -88,30 +87,30 @@ class Server:
             base_url=self.address,
             headers={"X-API-Key": key},
             timeout=WITHIN,
-            limits=httpx.Limits(),  # none
+            limits=httpx.Limits(),  # no limits
         )
 
     def is_ready(self) -> bool:
-        """Tell whether it answers. Fails when it has ended."""
+        """Return whether it is ready. Fail if it has exited."""
         assert self.process.poll() is None, self.log.read_text()
         return is_ready(self.client)
 
     def kill(self) -> None:
-        """End it and its workers at once, as a power cut would."""
+        """Kill it and its workers, as a power cut would."""
         kill(self.process)
         self.client.close()
 
 
-def wait_until(holds: Callable[[], Any]) -> None:
-    """Look again and again until a condition holds. Raises AssertionError when that takes too long."""
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Poll until a condition is true. Raise AssertionError on timeout."""
     deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, "this takes too long"
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.01)
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:
-    """Call `act` in so many threads, all of which begin when the last is there; return what they return."""
+    """Call `act` in this many threads, which all start together. Return the results."""
     start = Barrier(count, timeout=WITHIN)
 
     def run(number: int) -> T:

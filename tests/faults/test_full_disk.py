@@ -1,4 +1,4 @@
-"""A disk that is full, under SQLite."""
+"""SQLite on a full disk."""
 
 import resource
 import subprocess
@@ -20,7 +20,7 @@ class FullDiskTests(ExperimentTestCase):
 
     @classmethod
     def database(cls) -> str:
-        """Return the URL of a file on a small disk of its own, where that can be mounted."""
+        """Return the URL of a file on a small disk of its own, if one can be mounted."""
         cls.disk = cls.folder / "disk"
         cls.disk.mkdir()
         mount = f"mount -t tmpfs -o size={SIZE} none {cls.disk}".split()
@@ -29,7 +29,7 @@ class FullDiskTests(ExperimentTestCase):
             cls.addClassCleanup(subprocess.check_call, ["umount", "--lazy", cls.disk])
         return f"sqlite:///{quote(str(cls.disk / 'live.sqlite3'))}"
 
-    def test_a_full_disk_refuses_writes_for_the_moment(self) -> None:
+    def test_writes_resume_when_a_full_disk_has_space_again(self) -> None:
         server = self.launch()
         with self.load("disk full (SQLite)", server.address) as load:
             for _ in range(times(20, 2)):
@@ -40,7 +40,7 @@ class FullDiskTests(ExperimentTestCase):
                 load.recover()
 
     def fill(self, server: Server) -> None:
-        """Leave no room: on the disk, or, without the right to mount one, in any file of the service."""
+        """Fill the disk. Without the permission to mount one, limit the file size of the workers instead."""
         if self.is_mounted:
             with suppress(OSError), (self.disk / "filler").open("wb", buffering=0) as filler:
                 while filler.write(b"x" * 2**12):
@@ -49,13 +49,13 @@ class FullDiskTests(ExperimentTestCase):
             self.limit(server, 2**10)
 
     def free(self, server: Server) -> None:
-        """Make room again."""
+        """Free the space again."""
         if self.is_mounted:
             (self.disk / "filler").unlink()
         else:
             self.limit(server, resource.RLIM_INFINITY)
 
     def limit(self, server: Server, size: int) -> None:
-        """Let no worker write past so many bytes of a file, whose kernel then says so (EFBIG)."""
+        """Limit the size of files that workers can write; beyond it, they get EFBIG."""
         for worker in children(server.process.pid):
             resource.prlimit(worker, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""Clients that mean harm, or are broken, behind nginx: the others notice nothing."""
+"""Hostile or broken clients behind nginx do not affect the others."""
 
 import resource
 import socket
@@ -23,7 +23,7 @@ from tests.faults.service import WITHIN, at_once
 
 HEAD = b"POST /api/simulations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 GUESS = b"GET /api/me HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n"
-GUESSERS, PER_SECOND, AT_A_TIME = 4, 1000, 25
+GUESSERS, PER_SECOND, BATCH = 4, 1000, 25
 
 
 @needs_nginx
@@ -36,22 +36,22 @@ class HostileTests(ExperimentTestCase):
         super().setUpClass()
         folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.nginx = Nginx(folder, [cls.launch()])
-        cls.addClassCleanup(cls.nginx.end)
+        cls.addClassCleanup(cls.nginx.kill)
 
-    def test_idle_connections_are_no_burden(self) -> None:
-        self.hold("idle connections", times(10_000, 300), b"")
+    def test_idle_connections_do_not_affect_other_clients(self) -> None:
+        self.keep_open("idle connections", times(10_000, 300), b"")
 
-    def test_heads_that_never_end_are_no_burden(self) -> None:
-        self.hold("requests whose head never ends", times(1_000, 100), HEAD)
+    def test_unfinished_headers_do_not_affect_other_clients(self) -> None:
+        self.keep_open("requests with unfinished headers", times(1_000, 100), HEAD)
 
-    def test_bodies_that_never_end_are_no_burden(self) -> None:
+    def test_unfinished_bodies_do_not_affect_other_clients(self) -> None:
         key = f"X-API-Key: {self.key}\r\n".encode()
         chunked = HEAD + key + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{    \r\n"
-        self.hold("requests whose body never ends", times(1_000, 100), chunked)
+        self.keep_open("requests with an unfinished body", times(1_000, 100), chunked)
 
-    def test_huge_bodies_are_refused(self) -> None:
+    def test_huge_bodies_are_rejected(self) -> None:
         def post(number: int) -> int:
-            """Send 100 MB, in turns with a length that says so and without."""
+            """Send 100 MB, alternately with a Content-Length and chunked."""
             body = b" " * 10**6
             content: bytes | Iterator[bytes] = body * 100 if number % 2 else iter([body] * 100)
             headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
@@ -59,14 +59,14 @@ class HostileTests(ExperimentTestCase):
                 url = f"{self.nginx.address}/api/simulations"
                 return httpx.post(url, content=content, headers=headers, timeout=WITHIN).status_code
             except httpx.WriteError:
-                return 413  # it was closed before all was sent
+                return 413  # nginx closed the connection before everything was sent
 
         with self.load("bodies of 100 MB", self.nginx.address, graceful=True) as load:
             for _ in range(times(10, 1)):
                 self.assertEqual(at_once(4, post), [413] * 4)
-                load.go_on()
+                load.keep_working()
 
-    def test_floods_of_headers_are_refused(self) -> None:
+    def test_huge_headers_are_rejected(self) -> None:
         fields = b"".join(b"X-Field-%d: %s\r\n" % (number, b"x" * 4000) for number in range(200))
 
         def send(_: int) -> int:
@@ -80,27 +80,25 @@ class HostileTests(ExperimentTestCase):
         with self.load("800 KB of headers", self.nginx.address, graceful=True) as load:
             for _ in range(times(100, 5)):
                 self.assertEqual(at_once(10, send), [400] * 10)
-                load.go_on()
+                load.keep_working()
 
-    def test_a_thousand_wrong_keys_a_second_are_no_burden(self) -> None:
-        begun = time.monotonic()
+    def test_a_thousand_invalid_keys_per_second_do_not_affect_other_clients(self) -> None:
+        started = time.monotonic()
         with (
-            self.load("1,000 wrong keys within a second", self.nginx.address, graceful=True) as load,
-            guessing(self.nginx.port) as answers,
+            self.load("1,000 invalid keys per second", self.nginx.address, graceful=True) as load,
+            guessing(self.nginx.port) as responses,
         ):
             for second in range(times(30, 2)):
-                load.wait(lambda second=second: answers.total() > second * PER_SECOND)  # type: ignore[misc]
-                load.go_on()
-        self.assertEqual(answers.keys(), {401, 429})
-        windows = 2 + (time.monotonic() - begun) // 60
-        self.assertLessEqual(
-            answers[401], 60 * windows * 2
-        )  # by two workers, each of which counts for itself
+                load.wait(lambda second=second: responses.total() > second * PER_SECOND)  # type: ignore[misc]
+                load.keep_working()
+        self.assertEqual(responses.keys(), {401, 429})
+        windows = 2 + (time.monotonic() - started) // 60
+        self.assertLessEqual(responses[401], 60 * windows * 2)  # two workers count separately
 
-    def hold(self, title: str, count: int, sent: bytes) -> None:
-        """Open so many connections and send something on each, which is left unfinished."""
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    def keep_open(self, title: str, count: int, sent: bytes) -> None:
+        """Open connections, send these bytes on each, and keep them open under load."""
+        _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         with (
             self.load(f"{count:,} {title}", self.nginx.address, graceful=True) as load,
             ExitStack() as held,
@@ -108,34 +106,34 @@ class HostileTests(ExperimentTestCase):
             for _ in range(count):
                 connection = socket.create_connection(("127.0.0.1", self.nginx.port), WITHIN)
                 held.enter_context(connection).sendall(sent)
-            load.go_on()
+            load.keep_working()
 
 
 @contextmanager
 def guessing(port: int) -> Iterator[Counter[int]]:
-    """Try keys that look right, a thousand a second, and count the answers."""
-    answers, stop = Counter[int](), Event()
+    """Try well-formed keys, a thousand per second, and count the responses by status."""
+    responses, stop = Counter[int](), Event()
 
     def guess(_: int) -> None:
         with (
             socket.create_connection(("127.0.0.1", port), WITHIN) as connection,
             connection.makefile("rb") as lines,
         ):
-            while not stop.wait(GUESSERS * AT_A_TIME / PER_SECOND):
-                connection.sendall(b"".join(GUESS % new_key().encode() for _ in range(AT_A_TIME)))
-                answers.update([read_status(lines) for _ in range(AT_A_TIME)])
+            while not stop.wait(GUESSERS * BATCH / PER_SECOND):
+                connection.sendall(b"".join(GUESS % new_key().encode() for _ in range(BATCH)))
+                responses.update([read_status(lines) for _ in range(BATCH)])
 
     with ThreadPoolExecutor(GUESSERS) as threads:
         guessers = threads.map(guess, range(GUESSERS))
         try:
-            yield answers
+            yield responses
         finally:
             stop.set()
-    list(guessers)  # raises what went wrong
+    list(guessers)  # raises the exceptions of the threads
 
 
 def read_status(lines: BufferedReader) -> int:
-    """Read an answer, and return its status."""
+    """Read a response, and return its status."""
     status = int(lines.readline().split()[1])
     lines.read(int(parse_headers(lines)["Content-Length"]))
     return status

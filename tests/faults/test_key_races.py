@@ -1,4 +1,4 @@
-"""Many clicks on the button that rotates a key, against two worker processes."""
+"""Concurrent clicks on the button that rotates a key, with two worker processes."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ PASSWORD = "a long enough secret"
 class KeyRaceTests(ServiceTestCase):
     variables = {**ServiceTestCase.variables, "SIGNUP": "open"}
 
-    def test_of_many_rotations_without_a_grace_exactly_one_makes_a_key(self) -> None:
+    def test_exactly_one_of_many_concurrent_rotations_creates_a_key(self) -> None:
         browser = self.launch().client
         browser.get("/accounts/sign-up/")
 
@@ -29,5 +29,5 @@ class KeyRaceTests(ServiceTestCase):
             newest = re.search(r'"(/keys/\d+/)"', browser.get("/keys/").text)
             assert newest is not None
             path = f"{newest[1]}rotate/"
-            answers = at_once(CLICKS, lambda _, path=path: post(path, grace="0"))  # type: ignore[misc]
-            self.assertEqual(Counter(answers), {200: 1, 404: CLICKS - 1})
+            responses = at_once(CLICKS, lambda _, path=path: post(path, grace="0"))  # type: ignore[misc]
+            self.assertEqual(Counter(responses), {200: 1, 404: CLICKS - 1})

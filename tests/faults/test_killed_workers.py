@@ -1,4 +1,4 @@
-"""Workers that are killed at random while clients write."""
+"""Workers that are killed at random times while clients write."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from tests.faults.processes import children
 
 
 class KilledWorkerTests(ExperimentTestCase):
-    def test_a_killed_worker_loses_nothing_that_was_acknowledged(self) -> None:
+    def test_killed_workers_lose_no_acknowledged_writes(self) -> None:
         server = self.launch()
         with self.load("a worker killed (SIGKILL)", server.address) as load:
             for _ in range(times(100, 5)):

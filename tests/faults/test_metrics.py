@@ -41,8 +41,8 @@ class MetricsTests(ServiceTestCase):
 
     def list_at_once(self, server: Server) -> None:
         """Send many requests to all workers."""
-        answers = at_once(CALLERS, lambda number: call(server, "GET", "/api/simulations"))
-        self.assertEqual([answer.status_code for answer in answers], [200] * CALLERS)
+        responses = at_once(CALLERS, lambda number: call(server, "GET", "/api/simulations"))
+        self.assertEqual([response.status_code for response in responses], [200] * CALLERS)
 
     def test_the_counts_of_two_workers_add_up(self) -> None:
         server = self.serve()
@@ -81,7 +81,7 @@ class MetricsTests(ServiceTestCase):
             self.assertGreater(len(names), 5)
             self.assertLessEqual(names, {name for name, _ in shown.values}, file)
 
-    def test_killed_workers_leave_their_counts_but_not_their_requests_in_flight(self) -> None:
+    def test_killed_workers_keep_their_counts_but_not_their_requests_in_flight(self) -> None:
         server = self.serve()
         self.list_at_once(server)
         with unfinished_request(server):
@@ -145,9 +145,9 @@ class Shown:
 
     def __init__(self, server: Server) -> None:
         """Request it."""
-        answer = call(server, "GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status_code == 200, answer.text
-        families = text_string_to_metric_families(answer.text)
+        response = call(server, "GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert response.status_code == 200, response.text
+        families = text_string_to_metric_families(response.text)
         self.values = {(s.name, key(**s.labels)): s.value for family in families for s in family.samples}
 
     def value(self, name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""Many clicks on one button at once, against two worker processes."""
+"""Concurrent clicks on one button, with two worker processes."""
 
 import re
 from collections import Counter
@@ -30,19 +30,21 @@ class PageRaceTests(ServiceTestCase):
         token = cls.browser.cookies["csrftoken"]
         return cls.browser.post(path, data={**data, "csrfmiddlewaretoken": token}, files=files)
 
-    def test_of_many_confirmations_of_one_upload_exactly_one_writes(self) -> None:
+    def test_exactly_one_of_many_concurrent_confirmations_writes_the_upload(self) -> None:
         before = self.row_count()
         page = self.post("/simulations/upload/", {"file": ("rows.csv", ROWS)}).text
         found = re.search(r'name="token" value="(\w+)"', page)
         assert found is not None, page
         token = found[1]
-        answers = at_once(CLICKS, lambda _: self.post("/simulations/upload/confirm/", token=token))
-        led = Counter(answer.headers.get("Location") for answer in answers)
-        self.assertEqual(led, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
+        responses = at_once(CLICKS, lambda _: self.post("/simulations/upload/confirm/", token=token))
+        locations = Counter(response.headers.get("Location") for response in responses)
+        self.assertEqual(locations, {"/simulations/": 1, "/simulations/upload/": CLICKS - 1})
         self.assertEqual(self.row_count(), before + 2)
 
-    def test_of_many_edits_of_one_version_exactly_one_is_saved(self) -> None:
+    def test_exactly_one_of_many_concurrent_edits_is_saved(self) -> None:
         created = self.post("/simulations/create/", **VALID)
         path = f"{created.headers['Location']}edit/"
-        answers = at_once(CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"}))
-        self.assertEqual(Counter(answer.status_code for answer in answers), {302: 1, 409: CLICKS - 1})
+        responses = at_once(
+            CLICKS, lambda n: self.post(path, **{**VALID, "name": f"Tab {n}", "version": "1"})
+        )
+        self.assertEqual(Counter(response.status_code for response in responses), {302: 1, 409: CLICKS - 1})

@@ -1,4 +1,4 @@
-"""A PostgreSQL that goes away, refuses, or is hard to reach, and comes back, while clients write."""
+"""PostgreSQL stops, rejects connections or writes, or is hard to reach, while clients write."""
 
 from contextlib import ExitStack
 from threading import Event
@@ -13,7 +13,7 @@ from tests.faults.wire import Wire
 
 class PostgresTests(PostgresTestCase):
     server: Server
-    beyond: Server  # whose PostgreSQL is at the other end of a wire
+    remote: Server  # connects to PostgreSQL through the wire
     wire: Wire
 
     @classmethod
@@ -22,9 +22,9 @@ class PostgresTests(PostgresTestCase):
         cls.server = cls.launch()
         cls.wire = Wire(cls.cluster.port)
         cls.addClassCleanup(cls.wire.close)
-        cls.beyond = cls.launch(DATABASE_URL=f"postgres://{ROLE}@127.0.0.1:{cls.wire.port}/{NAME}")
+        cls.remote = cls.launch(DATABASE_URL=f"postgres://{ROLE}@127.0.0.1:{cls.wire.port}/{NAME}")
 
-    def test_a_crash_of_postgresql_loses_nothing_that_was_acknowledged(self) -> None:
+    def test_a_crash_of_postgresql_loses_no_acknowledged_writes(self) -> None:
         with self.load("PostgreSQL stopped (immediate), started again", self.server.address) as load:
             for _ in range(times(20, 2)):
                 self.cluster.stop()
@@ -32,21 +32,21 @@ class PostgresTests(PostgresTestCase):
                 self.cluster.start()
                 load.recover()
 
-    def test_ended_sessions_are_made_anew(self) -> None:
-        with self.load("all sessions ended (pg_terminate_backend)", self.server.address) as load:
+    def test_terminated_sessions_are_replaced(self) -> None:
+        with self.load("all sessions terminated (pg_terminate_backend)", self.server.address) as load:
             for _ in range(times(50, 5)):
-                self.end_sessions()
+                self.terminate_sessions()
                 load.recover()
 
-    def test_a_postgresql_without_a_free_connection_is_waited_for(self) -> None:
-        with self.load("all connections taken by others", self.server.address) as load:
+    def test_requests_recover_when_postgresql_has_free_connections_again(self) -> None:
+        with self.load("all connections in use by other clients", self.server.address) as load:
             for _ in range(times(10, 1)):
                 with ExitStack() as taken:
                     self.take_all(taken)
                     load.await_failures()
                 load.recover()
 
-    def test_a_read_only_postgresql_is_read_and_refuses_writes_for_the_moment(self) -> None:
+    def test_reads_continue_while_postgresql_is_read_only_and_writes_resume_afterwards(self) -> None:
         self.addCleanup(self.set_read_only, "off")
         with self.load("read-only (default_transaction_read_only)", self.server.address) as load:
             for _ in range(times(10, 1)):
@@ -56,52 +56,49 @@ class PostgresTests(PostgresTestCase):
                 self.set_read_only("off")
                 load.recover()
 
-    def test_connections_that_are_cut_are_made_anew(self) -> None:
-        with self.load("all connections to PostgreSQL cut", self.beyond.address) as load:
+    def test_broken_connections_are_replaced(self) -> None:
+        with self.load("all connections to PostgreSQL reset", self.remote.address) as load:
             for _ in range(times(50, 5)):
-                self.wire.cut()
+                self.wire.reset()
                 load.recover()
 
-    def test_a_network_that_is_silent_for_a_while_is_waited_for(self) -> None:
-        with self.load("the network to PostgreSQL silent for 3 s", self.beyond.address) as load:
+    def test_requests_recover_after_a_network_stall(self) -> None:
+        with self.load("network to PostgreSQL stalled for 3 s", self.remote.address) as load:
             for _ in range(times(10, 1)):
                 self.wire.stall()
                 Event().wait(3)  # the fault itself
                 self.wire.resume()
                 load.recover()
 
-    def test_a_slow_network_is_slow_and_nothing_more(self) -> None:
-        with self.load(
-            "the network to PostgreSQL slower by 50 ms", self.beyond.address, graceful=True
-        ) as load:
+    def test_no_request_fails_on_a_slow_network(self) -> None:
+        with self.load("network to PostgreSQL delayed by 50 ms", self.remote.address, graceful=True) as load:
             self.wire.delay = 0.05
-            load.go_on()
+            load.keep_working()
             self.wire.delay = 0.0
 
-    def test_what_a_vanished_machine_had_begun_is_given_up(self) -> None:
-        """What it held locked is free once PostgreSQL has noticed; nothing else has to wait for that."""
-        with self.load("all connections lost, PostgreSQL not told", self.beyond.address) as load:
+    def test_transactions_of_a_lost_machine_are_rolled_back(self) -> None:
+        """Their locks are released once PostgreSQL notices. Only requests that need these locks wait."""
+        with self.load("all connections lost without notice to PostgreSQL", self.remote.address) as load:
             for _ in range(times(10, 1)):
-                self.wire.delay = (
-                    0.05  # so that some are in the middle of a transaction, with nothing under way
-                )
+                # With a delay, some connections are idle in the middle of a transaction.
+                self.wire.delay = 0.05
                 load.work(1)
                 self.wire.vanish()
                 self.wire.delay = 0.0
-                load.go_on()
+                load.keep_working()
 
     def take_all(self, taken: ExitStack) -> None:
-        """Take all connections, and end those of the service, until it has none."""
+        """Open connections and terminate those of the service, until it has none."""
         while True:
             try:
                 taken.enter_context(
-                    psycopg.connect(self.environment["DATABASE_URL"], application_name="others")
+                    psycopg.connect(self.environment["DATABASE_URL"], application_name="other clients")
                 )
             except psycopg.OperationalError:
-                if not self.end_sessions():
+                if not self.terminate_sessions():
                     return
 
     def set_read_only(self, value: str) -> None:
-        """Let the server take no writes, or writes again."""
+        """Turn read-only mode of the server on or off."""
         self.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         self.cluster.execute("SELECT pg_reload_conf()")

@@ -1,4 +1,4 @@
-"""Rate limits that many processes count together in Redis, or cannot count without it."""
+"""Rate limits that several processes share in Redis, and that are off without it."""
 
 import re
 from collections import Counter
@@ -15,9 +15,9 @@ ROUNDS = 6
 
 @needs_redis
 class SharedLimitTests(ServiceTestCase):
-    """Two machines, as it were, of four worker processes each."""
+    """Two services, as on two machines, with four worker processes each."""
 
-    # Windows of a day: only a test that runs at midnight meets the end of one.
+    # Windows last a day, so only a test that runs at midnight can see one end.
     variables = {"RATE_LIMIT": "100/day", "RATE_LIMIT_ANONYMOUS": "10/day", "WEB_CONCURRENCY": "4"}
     machines: list[httpx.Client]
 
@@ -28,7 +28,7 @@ class SharedLimitTests(ServiceTestCase):
         cls.machines = [cls.launch().client for _ in range(2)]
 
     def get_at_once(self, key: str) -> list[httpx.Response]:
-        """Send 300 requests, in turns to each machine, by 50 callers at once."""
+        """Send 300 requests from 50 concurrent callers, alternating between the machines."""
 
         def call(number: int) -> list[httpx.Response]:
             return [
@@ -36,25 +36,25 @@ class SharedLimitTests(ServiceTestCase):
                 for turn in range(ROUNDS)
             ]
 
-        return [answer for call_answers in at_once(CALLERS, call) for answer in call_answers]
+        return [response for call_responses in at_once(CALLERS, call) for response in call_responses]
 
-    def test_a_key_has_its_quota_once_however_many_processes_count(self) -> None:
+    def test_all_processes_share_the_quota_of_a_key(self) -> None:
         key = self.manage("issue_key", "alice").strip()
-        answers = self.get_at_once(key)
-        taken = [answer for answer in answers if answer.status_code == 200]
-        refused = [answer for answer in answers if answer.status_code == 429]
-        self.assertEqual((len(taken), len(refused)), (100, CALLERS * ROUNDS - 100))
-        self.assertEqual(sorted(remaining(answer) for answer in taken), list(range(100)))
-        self.assertEqual({remaining(answer) for answer in refused}, {0})
-        self.assertTrue(all(int(answer.headers["Retry-After"]) > 0 for answer in refused))
+        responses = self.get_at_once(key)
+        accepted = [response for response in responses if response.status_code == 200]
+        rejected = [response for response in responses if response.status_code == 429]
+        self.assertEqual((len(accepted), len(rejected)), (100, CALLERS * ROUNDS - 100))
+        self.assertEqual(sorted(remaining(response) for response in accepted), list(range(100)))
+        self.assertEqual({remaining(response) for response in rejected}, {0})
+        self.assertTrue(all(int(response.headers["Retry-After"]) > 0 for response in rejected))
 
-    def test_an_address_has_its_failures_once_and_a_good_key_works_from_it(self) -> None:
-        answers = self.get_at_once(f"gf_{'0' * 36}")
+    def test_all_processes_share_the_limit_of_an_address_and_a_valid_key_still_works(self) -> None:
+        responses = self.get_at_once(f"gf_{'0' * 36}")
         self.assertEqual(
-            Counter(answer.status_code for answer in answers), {401: 10, 429: CALLERS * ROUNDS - 10}
+            Counter(response.status_code for response in responses), {401: 10, 429: CALLERS * ROUNDS - 10}
         )
-        refused = [answer for answer in answers if answer.status_code == 429]
-        self.assertTrue(all(int(answer.headers["Retry-After"]) > 0 for answer in refused))
+        rejected = [response for response in responses if response.status_code == 429]
+        self.assertTrue(all(int(response.headers["Retry-After"]) > 0 for response in rejected))
         key = self.manage("issue_key", "alice").strip()
         for machine in self.machines:
             self.assertEqual(machine.get("/api/me", headers={"X-API-Key": key}).status_code, 200)
@@ -68,26 +68,26 @@ class UnreachableRedisTests(ServiceTestCase):
         cls.variables = {**cls.variables, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
         super().setUpClass()
 
-    def test_without_redis_requests_work_unlimited_and_the_log_says_so_once_a_process(self) -> None:
+    def test_without_redis_requests_are_unlimited_and_each_worker_logs_it_once(self) -> None:
         server = self.launch()
 
         def call(number: int) -> httpx.Response:
             headers = {"X-API-Key": "gf_unknown"} if number % 2 else {}
             return server.client.get("/api/me", headers=headers)
 
-        answers = at_once(CALLERS, call)
+        responses = at_once(CALLERS, call)
         self.assertEqual(
-            Counter(answer.status_code for answer in answers), {200: CALLERS // 2, 401: CALLERS // 2}
+            Counter(response.status_code for response in responses), {200: CALLERS // 2, 401: CALLERS // 2}
         )
-        for answer in answers:
-            self.assertNotIn("RateLimit", answer.headers)
-            self.assertNotIn("RateLimit-Policy", answer.headers)
+        for response in responses:
+            self.assertNotIn("RateLimit", response.headers)
+            self.assertNotIn("RateLimit-Policy", response.headers)
         lines = re.findall("rate limits are off, because Redis cannot be used", server.log.read_text())
-        self.assertIn(len(lines), (1, 2))  # by the workers that had a request; there are two
+        self.assertIn(len(lines), (1, 2))  # one for each of the two workers that had a request
 
 
-def remaining(answer: httpx.Response) -> int:
-    """Return `r` of the RateLimit header."""
-    match = re.fullmatch(r'"key";r=([0-9]+);t=[0-9]+', answer.headers["RateLimit"])
+def remaining(response: httpx.Response) -> int:
+    """Return the remaining quota, `r` in the RateLimit header."""
+    match = re.fullmatch(r'"key";r=([0-9]+);t=[0-9]+', response.headers["RateLimit"])
     assert match is not None
     return int(match[1])

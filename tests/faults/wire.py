@@ -1,4 +1,4 @@
-"""A network that can be slow, silent or cut: what goes to a port passes through here."""
+"""A TCP proxy that simulates a network that is slow, stalls or breaks connections."""
 
 import asyncio
 import socket
@@ -11,17 +11,17 @@ from tests.live import free_port
 
 T = TypeVar("T")
 
-SIZE = 2**16  # bytes that are passed on at once
-TCP_REPAIR = 19  # Linux's, with which a connection that is closed is forgotten, and the other end not told
+SIZE = 2**16  # bytes that are forwarded at a time
+TCP_REPAIR = 19  # a Linux socket option: closing the connection sends nothing to the other end
 
 
 class Wire:
-    """Passes bytes on between a port of its own and another, in a thread of its own, until it is closed."""
+    """Forwards a port of its own to another, in a thread of its own, until it is closed."""
 
     def __init__(self, target: int) -> None:
-        """Listen."""
+        """Forward a new port to the port `target`."""
         self.target, self.port = target, free_port()
-        self.delay = 0.0  # seconds for which each piece is on its way
+        self.delay = 0.0  # seconds by which each chunk is delayed
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.links: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
@@ -31,11 +31,11 @@ class Wire:
         self.server = self.call(asyncio.start_server(self.link, "127.0.0.1", self.port))
 
     def call(self, act: Coroutine[Any, Any, T]) -> T:
-        """Run something in the thread of the wire, and return its result."""
+        """Run a coroutine in the thread of the wire, and return its result."""
         return asyncio.run_coroutine_threadsafe(act, self.loop).result(60)
 
     async def link(self, near: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        """Connect a client, and pass on what either side sends until one of them closes."""
+        """Connect a client, and forward in both directions until one side closes."""
         try:
             far, server = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
@@ -48,11 +48,11 @@ class Wire:
         except OSError:
             client.transport.abort()
             server.transport.abort()
-        with suppress(ValueError):  # it was cut
+        with suppress(ValueError):  # after a reset
             self.links.remove((client, server))
 
     async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        """Pass on what comes from one side."""
+        """Forward what one side sends."""
         while data := await source.read(SIZE):
             await asyncio.sleep(self.delay)
             await self.flowing.wait()
@@ -61,48 +61,46 @@ class Wire:
         sink.close()
 
     def stall(self) -> None:
-        """Let nothing through, and close nothing."""
+        """Forward nothing, and keep all connections open."""
         self.call(self.set_flowing(False))
 
     def resume(self) -> None:
-        """Let through what waited, and all that comes."""
+        """Forward again, starting with what has accumulated."""
         self.call(self.set_flowing(True))
 
     async def set_flowing(self, flowing: bool) -> None:
-        """Stall or resume."""
         self.flowing.set() if flowing else self.flowing.clear()
 
-    def cut(self) -> None:
-        """Reset all connections, at both ends."""
+    def reset(self) -> None:
+        """Reset all connections at both ends."""
         self.call(self.abort())
 
     def vanish(self) -> None:
-        """Reset the clients' ends, and tell the other nothing, as when the clients' machine is switched off.
+        """Reset the clients' ends without notifying the server, as when the clients' machine loses power.
 
-        That takes the rights of root; without them, the other end is reset too.
+        This requires root. Without it, the server's ends are reset too.
         """
         self.call(self.abort(silently=True))
 
     async def abort(self, silently: bool = False) -> None:
-        """Cut or vanish."""
         for client, server in self.links:
             if silently:
-                with suppress(OSError):  # no rights, or it is closed already
+                with suppress(OSError):  # not root, or already closed
                     server.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
             server.transport.abort()
             client.transport.abort()
         self.links.clear()
 
     def close(self) -> None:
-        """End it and all that goes through it."""
-        self.cut()
-        self.call(self.end())
+        """Stop forwarding, and reset all connections."""
+        self.reset()
+        self.call(self.shut_down())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(60)
         self.loop.close()
 
-    async def end(self) -> None:
-        """Listen no more, and end what still waits."""
+    async def shut_down(self) -> None:
+        """Close the listener, and cancel all other tasks."""
         self.server.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:

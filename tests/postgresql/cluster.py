@@ -1,4 +1,4 @@
-"""PostgreSQL servers of a test's own: a primary, and standbys that follow it."""
+"""PostgreSQL servers for tests: a primary and its standbys."""
 
 import os
 import shutil
@@ -11,23 +11,23 @@ import psycopg
 
 from tests.live import free_port
 
-BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)  # where Debian has them
+BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)  # Debian's location
 ROLE = "postgres"
 
 
 class Cluster:
-    """One server, on a port of loopback, with its files in a temporary folder."""
+    """A server on a port of 127.0.0.1, with its files in a temporary folder."""
 
     def __init__(self, port: int | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.port = port or free_port()
         self.url = f"postgres://{ROLE}@127.0.0.1:{self.port}/{ROLE}"
-        if os.geteuid() == 0:  # as whom PostgreSQL refuses to run
+        if os.geteuid() == 0:  # PostgreSQL doesn't run as root
             shutil.chown(self.folder, ROLE)
 
     @classmethod
     def primary(cls, *settings: str) -> "Cluster":
-        """Make a server and start it; settings are as `fsync=off`."""
+        """Create and start a server with these settings, such as `fsync=off`."""
         cluster = cls()
         cluster.run("initdb", "--auth=trust", f"--username={ROLE}", "--no-sync", "-D", str(cluster.data))
         cluster.configure(*settings)
@@ -35,7 +35,7 @@ class Cluster:
         return cluster
 
     def standby(self, *settings: str, port: int | None = None) -> "Cluster":
-        """Make a server that follows this one, and start it."""
+        """Create and start a standby of this server."""
         cluster = Cluster(port)
         cluster.run("pg_basebackup", "-R", "--checkpoint=fast", "-d", self.url, "-D", str(cluster.data))
         cluster.configure(*settings)
@@ -44,11 +44,11 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        """Where the server's files are."""
+        """The server's data directory."""
         return self.folder / "data"
 
     def configure(self, *settings: str) -> None:
-        """Add settings, and those that let servers run beside each other."""
+        """Add these settings, and those that several servers on one machine need."""
         own = [
             f"port={self.port}",
             "listen_addresses='127.0.0.1'",
@@ -58,28 +58,30 @@ class Cluster:
             file.writelines(f"{setting}\n" for setting in (*own, *settings))
 
     def start(self) -> None:
-        """Start the server, and wait until it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         self.control("-l", str(self.folder / "log"), "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop the server: `immediate` as a power cut does, `fast` in good order."""
+        """Stop the server: `immediate` like a power cut, or `fast` with a clean shutdown."""
         self.control("-m", mode, "stop")
 
     def promote(self) -> None:
-        """Make a primary of a standby."""
+        """Promote this standby to a primary."""
         self.control("promote")
 
     def control(self, *arguments: str) -> None:
-        """Run `pg_ctl`, which waits until what it began is done."""
+        """Run `pg_ctl`, and wait until the operation has finished."""
         self.run("pg_ctl", "-D", str(self.data), "-w", "-t", "60", *arguments)
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs. Raises AssertionError where it fails."""
+        """Run one of PostgreSQL's programs. Raise AssertionError if it fails."""
         as_role = ["runuser", "-u", ROLE, "--"] if os.geteuid() == 0 else []
         result = subprocess.run(
             [*as_role, str(BINARIES / program if BINARIES else program), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,  # the server keeps it open
+            stdout=subprocess.PIPE
+            if program != "pg_ctl"
+            else subprocess.DEVNULL,  # the server would keep a pipe open
             stderr=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
             cwd="/",
             text=True,
@@ -93,13 +95,13 @@ class Cluster:
             )
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
-        """Execute a statement, and return its rows, if it has any."""
+        """Execute a statement, and return its rows, if any."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def remove(self) -> None:
-        """Stop the server, if it runs, and delete its files."""
+        """Stop the server, if it is running, and delete its files."""
         with suppress(AssertionError):
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What `manage.py backup` and `manage.py restore` owe to pg_dump and pg_restore."""
+"""`manage.py backup` and `manage.py restore` with pg_dump and pg_restore."""
 
 import os
 import shutil
@@ -23,8 +23,8 @@ LOGGED = """#!/bin/sh
 printf '%s\\n' "$@" "PGPASSWORD=$PGPASSWORD" >> "{log}"
 exec "{program}" "$@"
 """
-# A disk that lies: what was written is not what is read.
-CUT = """#!/bin/sh
+# A faulty disk: the end of the file is lost.
+TRUNCATED = """#!/bin/sh
 "{program}" "$@" || exit
 for argument in "$@"; do
     case "$argument" in --file=*) truncate --size=-1000 "${{argument#--file=}}" ;; esac
@@ -39,59 +39,59 @@ class ProgramTests(BackupTestCase):
         self.log = self.programs / "log"
 
     def wrap(self, program: str, script: str) -> None:
-        """Let a script be found before the program that it runs."""
+        """Put a script into the PATH in front of the program that it runs."""
         wrapper = self.programs / program
         wrapper.write_text(script.format(program=shutil.which(program), log=self.log))
         wrapper.chmod(0o755)
 
-    def in_path(self, path: str) -> None:
+    def set_path(self, path: str) -> None:
         self.enterContext(patch.dict(os.environ, PATH=path))
 
-    def test_the_password_is_in_no_argument(self) -> None:
+    def test_no_argument_contains_the_password(self) -> None:
         for alias in ("full", "empty"):
             connections[alias].close()
-            connections.settings[alias]["PASSWORD"] = "geheim"
-            connections.settings[alias]["OPTIONS"] = {"sslpassword": "geheim", "connect_timeout": 7}
+            connections.settings[alias]["PASSWORD"] = "secret"
+            connections.settings[alias]["OPTIONS"] = {"sslpassword": "secret", "connect_timeout": 7}
         self.wrap("pg_dump", LOGGED)
         self.wrap("pg_restore", LOGGED)
-        self.in_path(f"{self.programs}:{os.environ['PATH']}")
+        self.set_path(f"{self.programs}:{os.environ['PATH']}")
         self.command("backup", "full")
         self.command("restore", "empty")
         lines = self.log.read_text().splitlines()
-        self.assertEqual([line for line in lines if "geheim" in line], ["PGPASSWORD=geheim"] * 2)
+        self.assertEqual([line for line in lines if "secret" in line], ["PGPASSWORD=secret"] * 2)
         self.assertEqual(len([line for line in lines if "connect_timeout=7" in line]), 2)
 
-    def test_a_backup_that_cannot_be_read_back_is_not_kept(self) -> None:
-        self.wrap("pg_dump", CUT)
-        self.in_path(f"{self.programs}:{os.environ['PATH']}")
+    def test_an_unreadable_backup_is_deleted(self) -> None:
+        self.wrap("pg_dump", TRUNCATED)
+        self.set_path(f"{self.programs}:{os.environ['PATH']}")
         self.assert_refused("backup", "full", "pg_restore: ")
 
     def test_a_missing_program_is_named(self) -> None:
         self.command("backup", "full")
         Backup.objects.all().delete()
-        self.in_path(str(self.programs))
+        self.set_path(str(self.programs))
         self.assert_refused("restore", "empty", "pg_restore is not installed. Install PostgreSQL's client")
         self.file.unlink()
         self.assert_refused("backup", "full", "pg_dump is not installed. Install PostgreSQL's client")
 
-    def test_a_file_of_a_newer_pg_dump_is_refused(self) -> None:
+    def test_a_file_of_a_newer_pg_dump_is_rejected(self) -> None:
         self.command("backup", "full")
         Backup.objects.all().delete()
         content = bytearray(self.file.read_bytes())
-        content[6] = 99  # of the format's version
+        content[6] = 99  # the minor version of the file format
         self.file.write_bytes(content)
         self.assert_refused("restore", "empty", "pg_restore: unsupported version (1.99) in file header")
 
-    def test_a_restore_that_fails_at_its_end_restores_nothing(self) -> None:
+    def test_a_failed_restore_is_rolled_back(self) -> None:
         with connections["full"].cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")  # which checks no foreign key
+            cursor.execute("SET session_replication_role = replica")  # disables foreign key checks
             cursor.execute("UPDATE accounts_apikey SET user_id = 77")
         self.command("backup", "full")
         Backup.objects.all().delete()
         with self.assertRaises(CommandError) as caught:
             self.command("restore", "empty")
         self.assertIn("violates foreign key constraint", str(caught.exception))
-        self.assertNotIn("77", str(caught.exception))  # PostgreSQL's detail quotes from the row
+        self.assertNotIn("77", str(caught.exception))  # PostgreSQL's DETAIL quotes the row
         self.assert_refused("restore", "empty", "violates foreign key constraint")
 
     def test_roles_of_the_old_server_are_not_needed(self) -> None:
@@ -115,16 +115,16 @@ class ProgramTests(BackupTestCase):
             cursor.execute(statement)
 
     @override_settings(PGBOUNCER=True)
-    def test_pgbouncer_is_refused(self) -> None:
+    def test_a_connection_through_pgbouncer_is_rejected(self) -> None:
         self.assert_refused("backup", "full", "PgBouncer cannot be used: set DATABASE_URL to PostgreSQL")
 
-    def test_a_server_that_cannot_be_reached_is_told_in_one_line(self) -> None:
+    def test_an_unreachable_server_is_reported_in_one_line(self) -> None:
         connections["full"].close()
-        connections.settings["full"].update(HOST="127.0.0.1", PORT="1", PASSWORD="geheim")
+        connections.settings["full"].update(HOST="127.0.0.1", PORT="1", PASSWORD="secret")
         self.assert_refused("backup", "full", "Connection refused")
 
 
-@skipUnless(BINARIES, "needs PostgreSQL's programs")
+@skipUnless(BINARIES, "PostgreSQL's programs are not installed")
 class StandbyTests(BackupTestCase):
     def test_a_standby_is_backed_up_and_the_primary_records_it(self) -> None:
         primary = Cluster.primary()

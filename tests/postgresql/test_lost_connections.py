@@ -17,25 +17,25 @@ from tests.live import LiveTestCase
 
 
 class LostConnectionTests(LiveTestCase):
-    """What requests do after PostgreSQL closed the connections of all threads, as at a restart."""
+    """PostgreSQL closes the connections of all threads, as in a restart."""
 
     variables = {"RATE_LIMIT": "off"}
 
-    def lose(self) -> int:
-        """End all connections to this class's database from the other side; returns how many there were."""
+    def terminate_connections(self) -> int:
+        """Terminate all connections to this class's database, and return their number."""
         name = conninfo_to_dict(self.environment["DATABASE_URL"])["dbname"]
         query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         with psycopg.connect(settings.DATABASE_URL, dbname="postgres", autocommit=True) as other:
             return len(other.execute(query, [name]).fetchall())
 
-    def test_no_request_fails(self) -> None:
+    def test_no_request_fails_when_all_connections_are_closed(self) -> None:
         _, client = self.start()
         created = client.post("/api/simulations", json=VALID)
-        address = created.headers["Location"]
+        url = created.headers["Location"]
 
-        def every(_: int) -> list[int]:
+        def send_all(_: int) -> list[int]:
             return [
-                client.get(address).status_code,
+                client.get(url).status_code,
                 client.get("/api/simulations?q=monsoon").status_code,
                 client.post("/api/simulations", json=VALID).status_code,
                 client.get("/readyz").status_code,
@@ -44,12 +44,14 @@ class LostConnectionTests(LiveTestCase):
 
         with ThreadPoolExecutor(16) as threads:
             for _ in range(3):
-                self.assertEqual(set(map(tuple, threads.map(every, range(32)))), {(200, 200, 201, 200, 302)})
-                self.assertGreater(self.lose(), 2)
+                self.assertEqual(
+                    set(map(tuple, threads.map(send_all, range(32)))), {(200, 200, 201, 200, 302)}
+                )
+                self.assertGreater(self.terminate_connections(), 2)
 
 
 class NewConnectionTests(SimpleTestCase):
-    """A server that takes connections, and says nothing."""
+    """A server that accepts connections but never responds."""
 
     databases = {"silent"}
     listener: ClassVar[socket.socket]
@@ -66,7 +68,7 @@ class NewConnectionTests(SimpleTestCase):
         cls.addClassCleanup(remove_database, "silent")
         super().setUpClass()
 
-    def test_one_that_cannot_be_made_is_tried_once(self) -> None:
+    def test_a_failed_connection_attempt_is_not_repeated(self) -> None:
         with self.assertRaises(OperationalError):
             Compiled(User.objects.all).first_rows("silent")
         self.listener.setblocking(False)

@@ -30,7 +30,7 @@ default_pool_size = {size}
 
 @skipUnless(PROGRAM, "pgbouncer is not installed")
 class PgBouncerTests(LiveTestCase):
-    """PgBouncer in transaction mode: each statement outside a transaction may have another connection."""
+    """PgBouncer in transaction mode: each statement outside a transaction can use another connection."""
 
     variables = {"RATE_LIMIT": "off", "PGBOUNCER": "true"}
 
@@ -41,7 +41,7 @@ class PgBouncerTests(LiveTestCase):
         target = " ".join(f"{key}={options[key]}" for key in ("host", "port", "user") if key in options)
         port, file = free_port(), cls.folder / "pgbouncer.ini"
         file.write_text(CONFIGURATION.format(target=target, port=port, size=CONNECTIONS))
-        cls.folder.chmod(0o755)  # it gives up being root before it reads
+        cls.folder.chmod(0o755)  # it drops root privileges before it reads the file
         server = subprocess.Popen(
             [str(PROGRAM), str(file)], stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -53,29 +53,29 @@ class PgBouncerTests(LiveTestCase):
     def test_many_threads_share_few_connections(self) -> None:
         _, client = self.start()
 
-        def work(number: int) -> list[int]:
-            again = {"headers": {"Idempotency-Key": f"key-{number}"}}
-            made = client.post("/api/simulations", json={**VALID, "name": f"run {number}"}, **again)  # type: ignore[arg-type]
-            address = made.headers["Location"]
+        def send_all(number: int) -> list[int]:
+            retried = {"headers": {"Idempotency-Key": f"key-{number}"}}
+            created = client.post("/api/simulations", json={**VALID, "name": f"run {number}"}, **retried)  # type: ignore[arg-type]
+            url = created.headers["Location"]
             bulk = client.post("/api/simulations/bulk", json={"items": [VALID] * 50})
             export = client.get("/api/simulations/export?format=ndjson")
             self.assertGreaterEqual(len(export.text.splitlines()), 51)
-            answers = [
-                made,
+            responses = [
+                created,
                 bulk,
                 export,
-                client.post("/api/simulations", json={**VALID, "name": f"run {number}"}, **again),  # type: ignore[arg-type]
-                client.get(address),
+                client.post("/api/simulations", json={**VALID, "name": f"run {number}"}, **retried),  # type: ignore[arg-type]
+                client.get(url),
                 client.get(f"/api/simulations?q=run {number}&count=true&sort=name"),
                 client.get("/api/simulations?start_date__gte=2026-01-01&limit=1000"),
-                client.put(address, json=VALID, headers={"If-Match": made.headers["ETag"]}),
-                client.delete(address),
-                client.get(address),
+                client.put(url, json=VALID, headers={"If-Match": created.headers["ETag"]}),
+                client.delete(url),
+                client.get(url),
             ]
-            return [answer.status_code for answer in answers]
+            return [response.status_code for response in responses]
 
         with ThreadPoolExecutor(16) as threads:
-            seen = Counter(tuple(codes) for codes in threads.map(work, range(48)))
+            seen = Counter(tuple(codes) for codes in threads.map(send_all, range(48)))
         self.assertEqual(seen, {(201, 201, 200, 201, 200, 200, 200, 200, 200, 404): 48})
 
         name = conninfo_to_dict(self.environment["DATABASE_URL"])["dbname"]
@@ -86,7 +86,7 @@ class PgBouncerTests(LiveTestCase):
 
 
 def connects(url: str) -> bool:
-    """Tell whether one comes through to PostgreSQL."""
+    """Return whether PostgreSQL can be reached."""
     try:
         psycopg.connect(url, connect_timeout=2).close()
     except psycopg.OperationalError:

@@ -3,7 +3,7 @@ from django.test import TestCase
 
 
 class SessionTests(TestCase):
-    def test_a_session_has_the_limits_of_the_settings(self) -> None:
+    def test_sessions_use_the_configured_timeouts_and_keepalives(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW statement_timeout")
             self.assertEqual(cursor.fetchone(), ("30s",))

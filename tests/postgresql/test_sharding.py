@@ -1,4 +1,4 @@
-"""What lets owners live on databases of their own (docs/scaling.md)."""
+"""No operation depends on a sequence, so that owners can be split across databases (docs/scaling.md)."""
 
 from django.db import connection
 
@@ -6,7 +6,7 @@ from tests.operations import OperationTestCase
 
 
 class ShardingTests(OperationTestCase):
-    def test_no_operation_draws_from_a_sequence(self) -> None:
+    def test_no_operation_uses_a_sequence(self) -> None:
         before = self.sequences()
         self.assertGreater(len(before), 3)
         for operation in self.each():
@@ -14,7 +14,7 @@ class ShardingTests(OperationTestCase):
         self.assertEqual(self.sequences(), before)
 
     def sequences(self) -> list[tuple[str, int | None]]:
-        """Return all sequences of the database, and the last number that each has given."""
+        """Return all sequences of the database, each with its last value."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
             return [(name, last) for name, last in cursor.fetchall()]
