@@ -156,7 +156,7 @@ class FurtherTests(CopyTestCase):
         printed = self.run_there(
             "-m", "pytest", "-p", "no:cacheprovider", "tests/stations", database=other_database()
         )
-        self.assertRegex(printed, r"\b3 passed")
+        self.assertRegex(printed, r"\b4 passed")
 
 
 def other_database() -> str:
