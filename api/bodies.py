@@ -6,8 +6,8 @@ from io import BytesIO
 from django.conf import settings
 from django.http import HttpRequest
 
-from api.problems.problem import Problem
-from api.problems.types import BODY_TOO_LARGE, MALFORMED_REQUEST
+from api.problems.problem import Problem, too_large
+from api.problems.types import MALFORMED_REQUEST
 
 DRAINED_AT_ONCE = 2**16
 
@@ -28,7 +28,7 @@ def read_chunked(request: HttpRequest) -> None:
         detail = "The chunked body is malformed or incomplete."
         raise Problem(MALFORMED_REQUEST, detail) from None
     if len(body) > limit:
-        raise Problem(BODY_TOO_LARGE, f"The body must not be larger than {limit} bytes.")
+        raise too_large(limit)
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)
 

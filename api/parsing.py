@@ -12,7 +12,7 @@ from ninja.operation import Operation
 from ninja.parser import Parser
 
 from api.problems import types
-from api.problems.problem import FieldError, Problem, invalid
+from api.problems.problem import FieldError, Problem, invalid, too_large
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
@@ -34,7 +34,7 @@ class BodyReader:
         """
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if length > self.limit:
-            raise Problem(types.BODY_TOO_LARGE, f"The body must not be larger than {self.limit} bytes.")
+            raise too_large(self.limit)
         if len(request.body) != length:  # lines that are missing at the end of CSV would not be noticed
             raise Problem(types.MALFORMED_REQUEST, f"The body ended before all {length} bytes arrived.")
         charset = (request.content_params or {}).get("charset", "utf-8")

@@ -1,10 +1,12 @@
 """CPU per request in one process, called as a server calls it but without one.
 
     createdb -h 127.0.0.1 -U postgres cpu
-    DATABASE_URL=postgres://postgres@127.0.0.1/cpu SECRET_KEY=x .venv/bin/python benchmarks/cpu.py [CHECKOUT]
+    export DATABASE_URL=postgres://postgres@127.0.0.1/cpu SECRET_KEY=x
+    .venv/bin/python benchmarks/cpu.py [CHECKOUT]
 
-With the path of another checkout, for instance a `git worktree` of an earlier commit, it measures that one: run both in
-turn, each on a database of its own. It prints microseconds of CPU (user and system) of the best of nine rounds.
+With the path of another checkout, for instance a `git worktree` of an earlier commit, it measures that one:
+run both in turn, each on its own database. It prints microseconds of CPU (user and system), the best of nine
+rounds.
 """
 
 import json
@@ -22,6 +24,7 @@ BODY = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-
 
 
 def main() -> None:
+    """Measure a checkout."""
     checkout = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
     os.chdir(checkout)
     sys.path[0] = str(checkout)
@@ -58,7 +61,8 @@ def main() -> None:
             "wsgi.input": BytesIO(body),
             "wsgi.url_scheme": "http",
         }
-        response: Any = application(environ, lambda line, *_: status.append(line))
+        start: Any = lambda line, *_: status.append(line)  # noqa: E731
+        response: Any = application(environ, start)
         content = b"".join(response)
         response.close()
         assert status[0].startswith("2"), (status, content)
@@ -76,7 +80,7 @@ def main() -> None:
         "replace": microseconds(lambda: call("PUT", f"/{next(ids)}", one), 200),
         "bulk of 1,000": microseconds(lambda: call("POST", "/bulk", many), 5),
     }
-    print(json.dumps(measured))
+    sys.stdout.write(f"{json.dumps(measured)}\n")
 
 
 def microseconds(act: Callable[[], object], times: int) -> int:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import (
     NON_FIELD_ERRORS,
     ObjectDoesNotExist,
@@ -19,7 +20,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 
 from api.limits import spend_address
 from api.problems import types
-from api.problems.problem import FieldError, Problem, invalid, problem_for_status
+from api.problems.problem import FieldError, Problem, invalid, problem_for_status, too_large
 from api.problems.types import ProblemType
 from api.problems.validation import place
 from owned.constraints import violated_by
@@ -45,7 +46,7 @@ def install_handlers(api: NinjaAPI) -> None:
         PermissionDenied: _problem(types.FORBIDDEN, "This operation is not allowed."),
         ObjectDoesNotExist: _problem(types.NOT_FOUND, "Object not found."),
         Http404: _problem(types.NOT_FOUND, "Object not found."),
-        RequestDataTooBig: _problem(types.BODY_TOO_LARGE, "The body is larger than this service accepts."),
+        RequestDataTooBig: _too_large,
         UnreadablePostError: _problem(types.MALFORMED_REQUEST, "The body ended before all of it arrived."),
         SuspiciousOperation: _problem(types.MALFORMED_REQUEST, "The request is malformed."),
         VersionConflict: _version_conflict,
@@ -61,6 +62,10 @@ def install_handlers(api: NinjaAPI) -> None:
 
 def _problem(type: ProblemType, detail: str) -> Any:
     return lambda request, error: Problem(type, detail).response(request)
+
+
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE).response(request)
 
 
 def _invalid_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

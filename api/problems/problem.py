@@ -72,6 +72,11 @@ def problem_for_status(request: HttpRequest, status: int, detail: str = "") -> H
     return problem_response(request, "about:blank", title, status, detail or f"{title}.")
 
 
+def too_large(limit: int) -> Problem:
+    """Return the problem of a body over a limit in bytes."""
+    return Problem(types.BODY_TOO_LARGE, f"The body must not be larger than {limit} bytes.")
+
+
 def invalid(*errors: FieldError) -> Problem:
     """Return the problem of invalid values; the first hundred are listed."""
     count = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"

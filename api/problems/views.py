@@ -1,5 +1,6 @@
 """The error reference: the pages that the `type` of a problem refers to."""
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -8,7 +9,7 @@ from django.views import defaults
 from django.views.decorators.http import require_safe
 
 from api.problems import types
-from api.problems.problem import Problem, unreadable_header
+from api.problems.problem import Problem, too_large, unreadable_header
 from api.problems.types import PROBLEM_TYPES
 from ops.paths import is_api
 
@@ -35,7 +36,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, DisallowedHost):
         problem = unreadable_header("Host", "is not a name of this service", "host_not_allowed")
     elif isinstance(exception, RequestDataTooBig):
-        problem = Problem(types.BODY_TOO_LARGE, "The body is larger than this service accepts.")
+        problem = too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     else:
         problem = Problem(types.MALFORMED_REQUEST, "The request is malformed.")
     return problem.response(request)
