@@ -55,13 +55,13 @@ class ApiTestCase(TestCase):
         send: Any = self.client.generic
         if UNDER_ASGI:
             self.async_client.raise_request_exception = self.client.raise_request_exception
-            send = async_to_sync(self.send)
+            send = async_to_sync(self.send_under_asgi)
         response: Any = send(method, path, data, content_type, headers=sent)
         if response.streaming:  # read and close it, as a server does
             response.streaming_content = [b"".join(response)]
         return response
 
-    async def send(self, *arguments: Any, **options: Any) -> Any:
+    async def send_under_asgi(self, *arguments: Any, **options: Any) -> Any:
         return await self.async_client.generic(*arguments, **options)
 
     def assertProblem(self, response: Any, status: int, slug: str) -> dict[str, Any]:  # noqa: N802

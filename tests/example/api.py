@@ -169,7 +169,7 @@ def undeclared(request: ApiRequest) -> Any:
 
 
 @native.post("/accepted", response={202: dict, 200: str})
-def accepted(request: ApiRequest) -> Any:
+def accepted(request: ApiRequest, priority: int = 0) -> Any:
     return Status(202, {"state": "queued"})
 
 
