@@ -68,14 +68,13 @@ class ApiKeyAuth(APIKeyHeader):
         if not rows:
             return None
         caller = KeyCaller(*rows[0])
-        note_use(caller)
+        if caller.last_used_at is None or caller.last_used_at < timezone.now() - LAST_USED_PRECISION:
+            note_use(caller)
         return caller
 
 
 def note_use(caller: KeyCaller) -> None:
-    """Update `last_used_at` at most once every ten minutes. A failure is logged and the request continues."""
-    if caller.last_used_at and caller.last_used_at > timezone.now() - LAST_USED_PRECISION:
-        return
+    """Update `last_used_at`. A failure is logged, and the request continues."""
     try:
         ApiKey.objects.filter(pk=caller.key_id).touch()
     except DatabaseError:

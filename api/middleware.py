@@ -29,12 +29,15 @@ class ApiMiddleware:
         if method == "HEAD":
             request.method = "GET"
         try:
-            read_chunked(request)
+            if "HTTP_TRANSFER_ENCODING" in request.META:
+                read_chunked(request)
             response = self.get_response(request)
         except Problem as problem:
             response = problem.response(request)
         request.method = method  # the server drops the body of a response to HEAD
-        return completed(request, as_problem(request, response))
+        if response.status_code >= 400:
+            response = as_problem(request, response)
+        return completed(request, response)
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -48,7 +51,7 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
             return response
         detail = f"This path accepts {allow}, not {request.method}."
         return Problem(METHOD_NOT_ALLOWED, detail, headers={"Allow": allow}).response(request)
-    if response.status_code < 400 or kind == PROBLEM_JSON or kind.startswith("application/json"):
+    if kind == PROBLEM_JSON or kind.startswith("application/json"):
         return response
     problem = problem_for_status(request, response.status_code)
     for name, value in response.items():

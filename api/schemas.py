@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from api.inputs import Flag, Limit, ObjectId, from_json
 from api.operations.parsing import JSON, MERGE_PATCH, BodyReader, parse_json
@@ -75,3 +75,11 @@ class Page(Out, Generic[ItemT]):
         description="Send it as `cursor` to get the next page; null on the last page."
     )
     count: int | None = Field(None, description="The number of matches on all pages; only with `count=true`.")
+
+    @model_serializer(mode="wrap")
+    def _without_count(self, write: Any):  # type: ignore[no-untyped-def]  # a type would be the document's
+        """Leave `count` out unless it was asked for."""
+        content = write(self)
+        if self.count is None:
+            del content["count"]
+        return content

@@ -35,7 +35,7 @@ def quoted(name: Any) -> str:
 
 
 class Parameter(Expression):
-    """A placeholder for a value, which each run of the query supplies."""
+    """A placeholder for a value to compare a column with, which each run of the query supplies."""
 
     def __init__(self, name: str, field: "Field[Any, Any]") -> None:
         super().__init__(output_field=field)
@@ -44,43 +44,30 @@ class Parameter(Expression):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
         return "%s", (self,)
 
-    def prepare(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
-        """Return a value to compare a column with, as the driver takes it.
+    @property
+    def prepare(self) -> Callable[[Any, BaseDatabaseWrapper], Any]:
+        """What turns a value into one that the driver takes."""
+        is_integer = isinstance(self.output_field, IntegerField)
+        return self.prepare_integer if is_integer else self.output_field.get_db_prep_value
 
-        An integer that the column cannot hold becomes an infinity: the driver would wrap it around.
-        """
-        field: Field[Any, Any] = self.output_field
-        if isinstance(field, IntegerField) and value is not None:
-            low, high = integer_range(field, connection.vendor)
+    def prepare_integer(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return an infinity for an integer that the column cannot hold: the driver would wrap it around."""
+        if value is not None:
+            low, high = integer_range(self.output_field, connection.vendor)
             if not low <= value <= high:
                 return inf if value > high else -inf
-        return field.get_db_prep_value(value, connection)
-
-
-class NewValue(Parameter):
-    """A placeholder for a value to store."""
-
-    def prepare(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
-        return self.output_field.get_db_prep_save(value, connection)
+        return self.output_field.get_db_prep_value(value, connection)
 
 
 class Plan(NamedTuple):
     """A statement as one connection runs it; the compiler turns what comes back into Python's values."""
 
     sql: str
-    parameters: list[Any]
+    parameters: list[tuple[str, Any]]
+    """The name of each value and what prepares it; a constant has no name."""
     compiler: SQLCompiler
+    converters: dict[int, Any]
     connection: BaseDatabaseWrapper
-
-    def execute(self, values: dict[str, Any]) -> Any:
-        """Run the statement with these values of its parameters."""
-        filled = [
-            p.prepare(values[p.name], self.connection) if isinstance(p, Parameter) else p
-            for p in self.parameters
-        ]
-        cursor = cursor_of(self.connection)
-        cursor.execute(self.sql, filled)
-        return cursor
 
 
 _kept = local()
@@ -112,18 +99,22 @@ class Compiled:
         self.build = build
         self.plans = local()  # a plan holds its connection, and must not outlive it
 
-    def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
-        """Run the query with a value for each of its parameters."""
-        plan = self.plan_for(using)
-        return list(plan.compiler.results_iter([plan.execute(values).fetchall()]))
-
-    def plan_for(self, using: str) -> Plan:
-        """Return the statement for this thread's connection, built at its first use."""
+    def run(self, using: str, values: dict[str, Any]) -> tuple[Plan, Any]:
+        """Run the statement with a value for each of its parameters; return its plan and the cursor."""
         connection, plans = connections[using], vars(self.plans)
         plan: Plan | None = plans.get(using)
         if plan is None or plan.connection is not connection:
             plan = plans[using] = self.plan(connection)
-        return plan
+        sent = [prepare(values[name], connection) if name else prepare for name, prepare in plan.parameters]
+        cursor = cursor_of(connection)
+        cursor.execute(plan.sql, sent)
+        return plan, cursor
+
+    def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
+        """Run the query with a value for each of its parameters."""
+        plan, cursor = self.run(using, values)
+        rows: list[Row] = cursor.fetchall()
+        return list(plan.compiler.apply_converters(rows, plan.converters)) if plan.converters else rows
 
     def first_rows(self, using: str = "default", /, **values: Any) -> list[Row]:
         """Run the first query of a request.
@@ -147,7 +138,9 @@ class Compiled:
         """Build the SQL for a connection."""
         compiler = self.build().query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        return Plan(sql, list(parameters), compiler, connection)
+        columns = [column for column, _, _ in compiler.select or ()]
+        named = [(p.name, p.prepare) if isinstance(p, Parameter) else ("", p) for p in parameters]
+        return Plan(sql, named, compiler, compiler.get_converters(columns), connection)
 
 
 class CompiledWrite(Compiled):
@@ -161,7 +154,7 @@ class CompiledWrite(Compiled):
 
     def write(self, using: str, /, **values: Any) -> int:
         """Run the statement; returns how many rows it wrote."""
-        number: int = self.plan_for(using).execute(values).rowcount
+        number: int = self.run(using, values)[1].rowcount
         return number
 
 
@@ -172,7 +165,7 @@ class CompiledUpdate(CompiledWrite):
         plan = super().plan(connection)
         places = ", ".join(f"{quoted(field.column)} = %s" for field in self.fields)
         table, where = self.fields[0].model._meta.db_table, plan.sql.partition(" WHERE ")[2]
-        news = [NewValue(f"new {field.attname}", field) for field in self.fields]
+        news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"UPDATE {quoted(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
         return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
 
@@ -185,7 +178,7 @@ class CompiledInsert(CompiledWrite):
         columns = ", ".join(quoted(field.column) for field in self.fields)
         places = ", ".join(["%s"] * len(self.fields))
         table = quoted(self.fields[0].model._meta.db_table)
-        news = [NewValue(f"new {field.attname}", field) for field in self.fields]
+        news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
         return plan._replace(sql=sql, parameters=news)
 

@@ -21,7 +21,7 @@ STEP = re.compile(r"^(\d+)\. ", re.MULTILINE)
 NAMED = re.compile(r"`([\w/]+\.py: [\w.]+)`")
 COUNT = re.compile(r"\*\*(\d+) calls in (\d+) modules\*\*")
 FILE = re.compile(r"`([\w/]+\.py)`")
-MOST_CALLS, MOST_MODULES = 56, 20  # of a get
+MOST_CALLS, MOST_MODULES = 44, 18  # of a get
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from io import StringIO
 from itertools import count, islice
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from api.operations.parsing import parse_json
 from api.problems.problem import Problem, invalid
@@ -47,22 +48,27 @@ def _object(line: str) -> Any:
     return value
 
 
-def read_csv(text: str, fields: Sequence[str], typed: Collection[str] = ()) -> dict[str, Any]:
+def read_csv(
+    text: str, fields: Sequence[str], typed: Collection[str] = (), nullable: Collection[str] = ()
+) -> dict[str, Any]:
     """Parse CSV with a header (RFC 4180) into the body of a bulk create.
 
-    Cells of `typed` fields contain JSON numbers and booleans. All other cells contain text. Raises a 422
-    problem if the header lacks a field, repeats a column or has an unknown column.
+    Cells of `typed` fields contain JSON numbers and booleans. All other cells contain text. An empty cell of
+    a `nullable` field is null. Raises a 422 problem if the header lacks a field, repeats a column or has an
+    unknown column.
     """
     rows = (row for _, row in _rows(text))
     header = _checked(next(rows, []), fields)
-    return {"items": [_record(header, row, typed) for row in islice(rows, BULK_ROWS + 1)]}
+    return {"items": [_record(header, row, typed, nullable) for row in islice(rows, BULK_ROWS + 1)]}
 
 
 def read_csv_of(item: type[In]) -> Callable[[str], dict[str, Any]]:
     """Return a parser for CSV with objects of a schema."""
     fields = item.model_fields
-    typed = frozenset(name for name, field in fields.items() if field.annotation in (bool, int, float))
-    return partial(read_csv, fields=tuple(fields), typed=typed)
+    numbers = {bool, int, float}
+    typed = frozenset(n for n, f in fields.items() if numbers & {f.annotation, *get_args(f.annotation)})
+    nullable = frozenset(name for name, field in fields.items() if NoneType in get_args(field.annotation))
+    return partial(read_csv, fields=tuple(fields), typed=typed, nullable=nullable)
 
 
 def row_numbers(text: str) -> list[int]:
@@ -100,15 +106,18 @@ def _checked(header: list[str] | Unreadable, fields: Sequence[str]) -> list[str]
     raise invalid({"pointer": "/items", "detail": detail, "code": "csv_header"})
 
 
-def _record(header: Sequence[str], row: list[str] | Unreadable, typed: Collection[str]) -> Any:
+def _record(
+    header: Sequence[str], row: list[str] | Unreadable, typed: Collection[str], nullable: Collection[str]
+) -> Any:
     if isinstance(row, Unreadable):
         return row
     if len(row) != len(header):
         return Unreadable(f"must have {len(header)} cells like the header, but has {len(row)}")
     cells = zip(header, row, strict=True)
+    read = ((name, None if cell == "" and name in nullable else cell) for name, cell in cells)
     return {
-        name: _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)
-        for name, cell in cells
+        name: cell if cell is None else _typed(cell) if name in typed else _ESCAPED.sub("", cell, count=1)
+        for name, cell in read
         if name not in SERVER_SET
     }
 

@@ -19,7 +19,7 @@ def read_chunked(request: HttpRequest) -> None:
     """
     stream = request.META.get("wsgi.input", request._stream)  # under ASGI, Django has read it to a file
     is_whole = request.META.get("wsgi.input_terminated", "wsgi.input" not in request.META)
-    if "HTTP_TRANSFER_ENCODING" not in request.META or not is_whole:
+    if not is_whole:
         return
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     try:

@@ -102,8 +102,6 @@ def check_values(values: MultiValueDict[str, Any], list_fields: Iterable[str]) -
 
 def check_names(request: HttpRequest, names: tuple[str, ...]) -> None:
     """Raise a 422 problem for query parameters that the operation does not have."""
-    if not request.META.get("QUERY_STRING"):
-        return
     accepted = f"choose from {', '.join(names)}" if names else "this operation has none"
     unknown = [name for name in request.GET if name not in names]
     if unknown:

@@ -79,21 +79,21 @@ class ObjectResponses:
             row, status = result.value, result.status_code
         if not isinstance(row, OwnedModel):
             return result
-        if request.method != "DELETE" and (status == 201 or self.is_named(request, row)):
-            headers |= validators(request, row)
+        match = request.resolver_match
+        # `/latest` names another object each time: it has no validators.
+        named = status == 201 or (match is not None and row.pk in match.kwargs.values())
+        if named and request.method != "DELETE":
+            headers["ETag"] = etag(row.version)
         if status == 201:
             headers["Location"] = f"{self.collection(request)}/{row.pk}"
-        if request.method == "GET" and "ETag" in headers and unchanged(request, row.version, row.updated_at):
-            return not_modified()
+        if named and request.method == "GET":
+            headers["Last-Modified"] = http_date(row.updated_at.timestamp())
+            if unchanged(request, row.version, row.updated_at):
+                return not_modified()
         fields = self.fields(type(row)) if row is result else None
         if fields is None:
             return result
         return json_response({name: getattr(row, name) for name in fields}, status)
-
-    def is_named(self, request: HttpRequest, row: OwnedModel) -> bool:
-        """Whether the address names the object; `/latest` names another one each time."""
-        match = request.resolver_match
-        return match is not None and row.pk in match.kwargs.values()
 
     def collection(self, request: HttpRequest) -> str:
         """Return the path of the collection: the request's without the segments of the operation."""
@@ -104,14 +104,6 @@ class ObjectResponses:
         if model not in self.flat:
             self.flat[model] = flat_fields(self.schema, model) if self.may_be_flat else None
         return self.flat[model]
-
-
-def validators(request: HttpRequest, row: OwnedModel) -> dict[str, str]:
-    """Return the headers that tell one state of an object from another (RFC 9110, 8.8)."""
-    headers = {"ETag": etag(row.version)}
-    if request.method == "GET":
-        headers["Last-Modified"] = http_date(row.updated_at.timestamp())
-    return headers
 
 
 def not_modified() -> HttpResponse:

@@ -414,3 +414,17 @@ class DocumentTests(ExampleTestCase):
         sample = self.sample()
         response = self.post(f"/samples/{sample.pk}", {"number": 4})
         self.assertEqual((response.status_code, response.json()["number"]), (200, 4))
+
+
+class BulkTests(ExampleTestCase):
+    def test_an_empty_cell_of_a_nullable_field_is_null(self) -> None:
+        text = b"name,code,number,price,data,place_id\r\nx,,7,1.5,{},\r\n"
+        response = self.post("/samples/bulk", text, content_type="text/csv")
+        self.assertEqual(response.status_code, 201, response.content)
+        sample = Sample.objects.get()
+        self.assertEqual((sample.code, sample.place_id, sample.number), (None, None, 7))
+
+    def test_a_list_that_ninja_validates_counts_only_when_asked(self) -> None:
+        self.sample()
+        self.assertNotIn("count", self.get("/samples/masked").json())
+        self.assertEqual(self.get("/samples/masked?count=true").json()["count"], 1)
