@@ -1,15 +1,9 @@
 """Types of single values. They are strict where pydantic and Python are lenient."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
-from uuid import UUID
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from pydantic import (
@@ -18,7 +12,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -50,7 +43,7 @@ def _no_nul(value: str) -> str:
     return value
 
 
-def _iso_date(value: Any) -> date:
+def iso_date(value: Any) -> date:
     """Parse a date. Reject the other forms that pydantic accepts: Unix times, dates with a time."""
     if not isinstance(value, str):
         raise PydanticCustomError("date_format", "must be a string in YYYY-MM-DD format")
@@ -62,7 +55,7 @@ def _iso_date(value: Any) -> date:
         raise PydanticCustomError("date_parsing", "is not a valid date") from None
 
 
-def _rfc3339(value: Any) -> datetime:
+def rfc3339(value: Any) -> datetime:
     """Parse a time. Reject the other forms that pydantic accepts: Unix times, times without an offset."""
     try:
         if isinstance(value, str) and _TIME.fullmatch(value):
@@ -79,7 +72,7 @@ def _interval(value: Any) -> Interval:
     first, slash, last = str(value).partition("/")
     if not slash:
         raise PydanticCustomError("interval_format", "must be two dates in YYYY-MM-DD/YYYY-MM-DD format")
-    interval = Interval(_iso_date(first), _iso_date(last))
+    interval = Interval(iso_date(first), iso_date(last))
     if interval.last < interval.first:
         raise PydanticCustomError("interval_order", "must start with the earlier date")
     return interval
@@ -111,10 +104,10 @@ Text = Annotated[
 SearchText = Annotated[str, StringConstraints(max_length=300), AfterValidator(_no_nul)]
 """A string to search for, without trimming."""
 
-Date = Annotated[date, BeforeValidator(_iso_date)]
+Date = Annotated[date, BeforeValidator(iso_date)]
 """A date, `YYYY-MM-DD`."""
 
-Moment = Annotated[datetime, BeforeValidator(_rfc3339)]
+Moment = Annotated[datetime, BeforeValidator(rfc3339)]
 """An RFC 3339 time with `Z` or an offset."""
 
 Days = Annotated[
@@ -160,34 +153,3 @@ Id = Annotated[str, ID_SCHEMA, AfterValidator(_possible)]
 
 Time = Annotated[datetime, Field(examples=["2026-11-22T08:00:00.123456Z"])]
 """A time in UTC: RFC 3339 with microseconds, ending in `Z`."""
-
-READERS: dict[type, BeforeValidator] = {datetime: BeforeValidator(_rfc3339), date: BeforeValidator(_iso_date)}
-"""How plain types are read in a body, where it is not by pydantic."""
-
-IN_STRINGS = (Decimal, UUID, Enum, time, timedelta, bytes, IPv4Address, IPv6Address)
-
-
-def _from_string(value: Any) -> Any:
-    if isinstance(value, bool | list | dict) or value is None:
-        raise PydanticCustomError("string_type", "must be a string")
-    return value
-
-
-def from_json(annotation: Any, marks: Sequence[Any] = ()) -> Any:
-    """Return an annotation of a strict schema that lets types which JSON does not have be read from JSON.
-
-    pydantic's strict mode knows no strings for these types in values that are parsed already.
-    """
-    if annotation in READERS and not any(isinstance(mark, BeforeValidator) for mark in marks):
-        return Annotated[annotation, READERS[annotation]]
-    if isinstance(annotation, type) and issubclass(annotation, IN_STRINGS) and get_origin(annotation) is None:
-        return Annotated[annotation, Strict(strict=False), BeforeValidator(_from_string)]
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return Annotated[(from_json(args[0], args[1:]), *args[1:])]
-    if origin in (Union, UnionType):
-        return Union[tuple(from_json(each) for each in args)]  # noqa: UP007 (built from a tuple)
-    if origin in (list, dict, set, frozenset, tuple):
-        inner = origin[tuple(each if each is ... else from_json(each) for each in args)]
-        return inner if origin in (list, dict) else Annotated[inner, Strict(strict=False)]
-    return annotation

@@ -4,7 +4,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
-from api.inputs import Flag, Limit, ObjectId, from_json
+from api.inputs import Flag, Limit, ObjectId
+from api.json_types import from_json
 from api.operations.parsing import JSON, MERGE_PATCH, BodyReader, parse_json
 
 ItemT = TypeVar("ItemT")

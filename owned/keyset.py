@@ -56,6 +56,6 @@ class Cursors:
         """Return the sort key, as written in JSON, and the id. Raises InvalidCursor."""
         try:
             value, last = orjson.loads(urlsafe_base64_decode(self.signer.unsign(cursor)))
-        except BadSignature as error:
+        except (BadSignature, ValueError) as error:  # a lone surrogate has no signature
             raise InvalidCursor from error
         return value, last

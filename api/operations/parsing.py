@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_type_hints
@@ -13,6 +15,11 @@ from ninja.parser import Parser
 
 from api.problems import types
 from api.problems.problem import FieldError, Problem, invalid, too_large
+from api.problems.validation import MESSAGES
+from api.problems.validation import place as place_of
+
+_ESCAPE = re.compile(r"\\u(0000|[dD][89abAB])")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
@@ -112,15 +119,43 @@ def check_names(request: HttpRequest, names: tuple[str, ...]) -> None:
 def parse_json(text: str) -> Any:
     """Return the value of a JSON text.
 
-    Raises a 400 problem, also for `NaN`, a byte order mark, or an object that repeats a key.
+    Raises a problem: 400 also for `NaN`, a number beyond a double, a byte order mark, or an object that
+    repeats a key; 422 for a NUL character or a lone surrogate in a string.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise Problem(types.MALFORMED_REQUEST, f"The body is not JSON: {error.msg}, {place}.") from None
     except (RecursionError, ValueError) as error:
         raise Problem(types.MALFORMED_REQUEST, f"The body is not valid JSON: {error}.") from None
+    if _ESCAPE.search(text):
+        _check_strings(value, [])
+    return value
+
+
+def _check_strings(value: Any, place: list[str | int]) -> None:
+    """Raise a 422 problem for a string that no database stores, wherever it is."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            _check_strings(name, place)
+            _check_strings(entry, [*place, name])
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            _check_strings(entry, [*place, number])
+    elif isinstance(value, str) and (found := _UNSTORABLE.search(value)):
+        code = "nul_character" if found[0] == "\0" else "string_unicode"
+        detail = "must not contain the NUL character" if found[0] == "\0" else MESSAGES[code]
+        raise invalid({**place_of("body", place), "detail": detail, "code": code})
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as ModelError
-from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
@@ -51,6 +51,8 @@ def install_handlers(api: NinjaAPI) -> None:
         SuspiciousOperation: _problem(types.MALFORMED_REQUEST, "The request is malformed."),
         VersionConflict: _version_conflict,
         IntegrityError: _constraint,
+        DataError: _data_error,
+        RecursionError: _problem(types.MALFORMED_REQUEST, "The body is nested too deeply."),
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
         InternalError: _internal,
@@ -109,6 +111,13 @@ def _constraint(request: HttpRequest, error: IntegrityError) -> HttpResponse:
         return Problem(types.CONFLICT, violation.message).response(request)
     at = place("body", [violation.field])
     return invalid({**at, "detail": violation.message, "code": violation.code}).response(request)
+
+
+def _data_error(request: HttpRequest, error: DataError) -> HttpResponse:
+    if not str(getattr(error.__cause__, "sqlstate", None) or "").startswith("22"):
+        raise error  # not of the values that were sent
+    detail = "contains a value that the database cannot store: too long, too large or too precise"
+    return invalid({"pointer": "", "detail": detail, "code": "invalid_value"}).response(request)
 
 
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:

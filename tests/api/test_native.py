@@ -196,7 +196,7 @@ class InputTests(ExampleTestCase):
 
     def test_every_type_is_strict(self) -> None:
         wrong: dict[str, list[Any]] = {
-            "amount": [True, None, "x"],
+            "amount": [True, None, "x", "1_000", " 1 "],
             "token": [1, "x"],
             "kind": ["gas", 1, True],
             "kinds": ["solid", [1]],
@@ -428,3 +428,36 @@ class BulkTests(ExampleTestCase):
         self.sample()
         self.assertNotIn("count", self.get("/samples/masked").json())
         self.assertEqual(self.get("/samples/masked?count=true").json()["count"], 1)
+
+
+class UnstorableTests(ExampleTestCase):
+    def assert_rejected(self, body: bytes, status: int, slug: str) -> dict[str, Any]:
+        problem = self.assertProblem(self.post("/samples", body), status, slug)
+        self.assertFalse(Sample.objects.exists())
+        return problem
+
+    def test_a_nul_or_a_lone_surrogate_is_named_wherever_it_is(self) -> None:
+        for text, code in (("\\u0000", "nul_character"), ("\\ud800", "string_unicode")):
+            for body, pointer in (
+                ('{"name": "x", "data": {"a": ["%s"]}}', "/data/a/0"),
+                ('{"name": "x", "code": "%s"}', "/code"),
+            ):
+                with self.subTest(body, code=code):
+                    problem = self.assert_rejected((body % text).encode(), 422, "validation-error")
+                    error = problem["errors"][0]
+                    self.assertEqual((error["pointer"], error["code"]), (pointer, code))
+
+    def test_a_number_beyond_a_double_is_not_json(self) -> None:
+        self.assert_rejected(b'{"name": "x", "data": 1e400}', 400, "malformed-request")
+
+    def test_a_body_that_is_nested_too_deeply_is_malformed(self) -> None:
+        deep = b'{"name": "x", "data": ' + b"[" * 900 + b"]" * 900 + b"}"
+        self.assert_rejected(deep, 400, "malformed-request")
+
+    def test_what_no_column_takes_is_invalid_on_postgresql(self) -> None:
+        if connection.vendor == "sqlite":
+            return  # which stores texts and numbers of any length
+        for fields in ({"code": "x" * 30}, {"price": "1e30"}, {"price": "12345678901.1"}):
+            with self.subTest(fields):
+                body = json.dumps({"name": "x", **fields}).encode()
+                self.assert_rejected(body, 422, "validation-error")
