@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -22,6 +22,7 @@ from ninja.security import APIKeyCookie
 
 from api.bulk.schemas import Bulk
 from api.contract import ContractAPI
+from api.operations.parsing import parameter_types
 from api.schemas import In, PageQuery
 from api.selections import Selection
 from owned.models import OwnedModel
@@ -81,7 +82,7 @@ def check_operation(operation: Operation | None, function: Any) -> Iterator[Chec
     if operation is None:
         yield _error(1, name, "is hidden by a decorator.", "Use functools.wraps in the decorator.")
         return
-    hints = {hint for hint in get_type_hints(function).values() if isinstance(hint, type)}
+    hints = {hint for hint in parameter_types(operation) if isinstance(hint, type)}
     if any(isinstance(way, APIKeyCookie) for way in operation.auth_callbacks):
         hint = "Authenticate with a header: the API reads no sessions and no cookies."
         yield _error(2, name, "authenticates with a cookie or a session.", hint)

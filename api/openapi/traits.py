@@ -22,7 +22,7 @@ class Traits:
         self.authenticates = bool(operation.auth_callbacks)
         self.writes = self.method != "GET"
         has_body = any(model.__ninja_param_source__ == "body" for model in operation.models)
-        self.body: BodyReader | None = reader_of(operation.view_func) if has_body else None
+        self.body: BodyReader | None = reader_of(operation) if has_body else None
         self.on_object = operation.path.endswith("/{id}")
         self.has_id = "{" in operation.path
         self.shows_object = owned and (self.on_object or self.writes)

@@ -37,7 +37,7 @@ class Plan:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.query = query_names(operation)
-        self.body: BodyReader = reader_of(operation.view_func)
+        self.body: BodyReader = reader_of(operation)
         self.objects = ObjectResponses(operation)
 
 

@@ -1,12 +1,11 @@
 """Strict parsing of bodies and query strings, in ninja's `Parser`."""
 
-import inspect
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
@@ -84,9 +83,14 @@ def query_names(operation: Operation) -> tuple[str, ...]:
     return tuple(name for model in models for name in model.__ninja_flatten_map__)
 
 
-def reader_of(function: Callable[..., Any]) -> BodyReader:
-    """Return what reads a function's body: JSON, and what the schema of a parameter allows besides."""
-    for hint in get_type_hints(inspect.unwrap(function)).values():
+def parameter_types(operation: Operation) -> list[Any]:
+    """Return the types of a function's parameters, as ninja has found them."""
+    return [field.annotation for model in operation.models for field in model.model_fields.values()]
+
+
+def reader_of(operation: Operation) -> BodyReader:
+    """Return what reads an operation's body: JSON, and what the schema of a parameter allows besides."""
+    for hint in parameter_types(operation):
         if hasattr(hint, "body_reader"):
             reader: BodyReader = hint.body_reader()
             return reader
