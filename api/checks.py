@@ -31,7 +31,7 @@ EXAMPLES = {"integer": "1", "number": "1", "uuid": "0190b8a6-6d3e-7cc0-a9e4-1f2d
 
 
 @register
-def rate_limits_are_shared(**kwargs: Any) -> list[CheckMessage]:
+def check_rate_limits(**kwargs: Any) -> list[CheckMessage]:
     """Tell when each worker process counts for itself, so that a limit is several times what it says."""
     counted = settings.RATE_LIMIT or settings.RATE_LIMIT_ANONYMOUS
     if settings.REDIS_URL or not counted or settings.WEB_CONCURRENCY == 1:

@@ -1,4 +1,4 @@
-"""Rate limits: a fixed window, counted in the cache, exact wherever all processes share it."""
+"""Rate limits: fixed windows, counted in the cache. They are exact if all processes share the cache."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ _reported = -math.inf
 
 @dataclass(frozen=True)
 class Window:
-    """What was used of a quota, and in how many seconds it is whole again."""
+    """How much of a quota has been used, and the number of seconds until it resets."""
 
     quota: int
     length: int
@@ -37,7 +37,7 @@ class Window:
         }
 
     def enforce(self) -> None:
-        """Raise a 429 problem past the quota."""
+        """Raise a 429 problem above the quota."""
         if self.used > self.quota:
             detail = f"More than {self.quota} requests in {self.length} seconds; wait {self.reset} seconds."
             raise Problem(RATE_LIMITED, detail, headers={"Retry-After": str(self.reset)})
@@ -64,10 +64,10 @@ def spend_address(request: HttpRequest) -> None:
 
 
 def count(who: str, quota: int, length: int) -> Window | None:
-    """Count one more in the window of `length` seconds that is now, or return None when the cache is gone.
+    """Count one request in the current window of `length` seconds. Return None if the cache is unavailable.
 
-    `add` sets zero for one caller alone and `incr` is atomic, so that no request is lost or counted twice;
-    the window is part of the name, so that a counter need not be reset.
+    `add` succeeds for one caller only and `incr` is atomic, so each request is counted once. The window is
+    part of the name, so no counter has to be reset.
     """
     now = time.time()
     number, elapsed = divmod(now, length)
@@ -79,14 +79,14 @@ def count(who: str, quota: int, length: int) -> Window | None:
             cache.add(name, 0, timeout=2 * length)
             used = cache.incr(name)
     except RedisError as error:
-        # A limit is no reason to refuse everybody: without its counters the service works on.
+        # Without counters, serving everybody is better than serving nobody.
         report(error)
         return None
     return Window(quota, length, used, max(1, round(length - elapsed)))
 
 
 def report(error: RedisError) -> None:
-    """Log that Redis is gone, once a minute in each process."""
+    """Log that Redis is unavailable, once a minute in each process."""
     global _reported
     if time.monotonic() - _reported > 60:
         _reported = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the shared code knows of a request and of who sends it."""
+"""What the API knows about a request and its sender."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 
 class Caller(Protocol):
-    """Who is calling: whatever the API's authentication returns has at least this."""
+    """The sender of a request. The API's authentication returns an object with at least these attributes."""
 
     @property
     def owner_id(self) -> int:
@@ -14,7 +14,7 @@ class Caller(Protocol):
 
     @property
     def prefix(self) -> str:
-        """What tells the caller's key from others."""
+        """The beginning of the caller's key, which identifies it."""
 
     @property
     def read_only(self) -> bool:

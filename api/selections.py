@@ -1,4 +1,4 @@
-"""Which rows of a resource, and in which order: filters and sort, for lists and exports alike."""
+"""Filters and sort order of a resource, for its list and its export."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 @dataclass(frozen=True)
 class Filter:
-    """What a parameter keeps, where its name alone does not say it as a lookup of the ORM does.
+    """What a parameter keeps, if its name is not a lookup of the ORM.
 
-    With the kind of field that its value is compared with, the value may be an expression, and the query of
-    a page is built once; without, each time.
+    `field` is the kind of field that the value is compared with, if it is compared with one: the value may
+    then be an expression, and the query of a page is built only once.
     """
 
     condition: Callable[[Any], Q]
@@ -27,7 +27,7 @@ class Filter:
 
 
 COMPARISONS = frozenset({"", "exact", "lt", "lte", "gt", "gte"})
-"""The lookups of the ORM that take an expression for a value."""
+"""The lookups of the ORM that accept an expression as a value."""
 
 
 def _ids(values: list[str]) -> Q:
@@ -35,28 +35,29 @@ def _ids(values: list[str]) -> Q:
 
 
 class Selection(BaseModel):
-    """The filters that every owned resource has. A resource adds its own, and its sort keys.
+    """The filters that every owned resource has. A resource adds its own filters and sort keys.
 
-    The name of a filter is a lookup of the ORM (`start_date__gte`), or it carries a `Filter`. All are ANDed.
+    A filter is named like a lookup of the ORM (`start_date__gte`), or is annotated with a `Filter`. All
+    filters are combined with AND.
     """
 
     sort_keys: ClassVar[tuple[str, ...]] = ()
-    """The fields that sort, beside the times: none of them null, each in `owned_indexes` of the model."""
+    """The sort keys besides the two times. They are not nullable, and are in `owned_indexes` of the model."""
 
     sort: str = Field(
-        "-created_at", description="The sort key; `-` sorts descending. Ties are broken by `id`."
+        "-created_at", description="The sort key. `-` sorts in descending order. Ties are broken by `id`."
     )
     id: Annotated[list[str] | None, Filter(_ids)] = Field(
-        None, max_length=100, description="Keeps these ids; repeatable."
+        None, max_length=100, description="Keep these ids. Can be repeated."
     )
-    created_at__gte: Moment | None = Field(None, description="Keeps what was created then or later.")
-    created_at__lt: Moment | None = Field(None, description="Keeps what was created before.")
-    updated_at__gte: Moment | None = Field(None, description="Keeps what was changed then or later.")
-    updated_at__lt: Moment | None = Field(None, description="Keeps what was last changed before.")
+    created_at__gte: Moment | None = Field(None, description="Created at or after this time.")
+    created_at__lt: Moment | None = Field(None, description="Created before this time.")
+    updated_at__gte: Moment | None = Field(None, description="Updated at or after this time.")
+    updated_at__lt: Moment | None = Field(None, description="Updated before this time.")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Narrow `sort` to the keys, each of them both ways."""
+        """Restrict `sort` to the keys, ascending and descending."""
         keys = ("created_at", "updated_at", *cls.sort_keys)
         values = tuple(sign + key for key in keys for sign in ("", "-"))
         cls.model_fields["sort"].annotation = Literal[values]  # type: ignore[assignment]
@@ -64,21 +65,21 @@ class Selection(BaseModel):
 
     @property
     def key(self) -> str:
-        """The field that sorts."""
+        """The sort key without its direction."""
         return self.sort.removeprefix("-")
 
     @property
     def filters(self) -> dict[str, Any]:
-        """The filters that were sent, and their values."""
+        """The filters that were sent, with their values."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set - {"sort"})}
 
     def of(self, rows: QuerySet[ModelT]) -> QuerySet[ModelT]:
-        """Keep what the filters keep, in order, ties broken by id in the same direction."""
+        """Filter and sort the rows. Ties are broken by id in the same direction."""
         return self.select(rows, self.sort, self.filters)
 
     @classmethod
     def select(cls, rows: QuerySet[ModelT], sort: str, filters: Mapping[str, Any]) -> QuerySet[ModelT]:
-        """Keep what filters with these values, or expressions of the database, keep, in order."""
+        """Filter by these values or expressions, and sort."""
         condition = Q()
         for name, value in filters.items():
             own = cls.own(name)
@@ -98,13 +99,13 @@ class Selection(BaseModel):
 
     @classmethod
     def own(cls, name: str) -> Filter | None:
-        """Return the `Filter` that a filter carries."""
+        """Return the `Filter` that a parameter is annotated with."""
         marks = cls.model_fields[name].metadata
         return next((mark for mark in marks if isinstance(mark, Filter)), None)
 
     @classmethod
     def compared(cls, model: type[models.Model], name: str) -> Any:
-        """Return the field that a filter compares with one value, or None where it does something else."""
+        """Return the field that a filter compares with one value, or None if it does something else."""
         if own := cls.own(name):
             return own.field
         field, _, lookup = name.partition("__")

@@ -20,23 +20,23 @@ def etag(version: int) -> str:
 
 
 class IfMatch:
-    """The versions that a client wants to change; another is a change that it has not seen."""
+    """The versions that a client is willing to change."""
 
     def __init__(self, tags: frozenset[str]) -> None:
         self.tags = tags
 
     def check(self, version: int) -> None:
-        """Raise a 412 problem unless the object is at a version that the client named."""
+        """Raise a 412 problem unless the object is at one of these versions."""
         if not self.tags & {"*", etag(version)}:
-            detail = f"The object is at version {etag(version)}; get it again, and look what changed."
+            detail = f"The object is at version {etag(version)}. Get it again to see what changed."
             raise Problem(PRECONDITION_FAILED, detail)
 
 
 def if_match(request: HttpRequest) -> IfMatch | None:
-    """Return what `If-Match` demands, or None where it does not stand.
+    """Return the versions in `If-Match`, or None without the header.
 
-    A `W/` that a proxy put before a tag is taken off. Raises a problem: 400 for a value that is no tag, and
-    428 where the settings make the header mandatory.
+    A `W/` that a proxy added to a tag is removed. Raises a problem: 400 for an invalid value, and 428 for a
+    missing header if REQUIRE_IF_MATCH is set.
     """
     header = request.META.get("HTTP_IF_MATCH")
     if header is None:
@@ -45,13 +45,13 @@ def if_match(request: HttpRequest) -> IfMatch | None:
         return None
     tags = _read(header)
     if tags is None:
-        detail = 'must be an entity tag in quotes, as "7", a list of them, or *'
+        detail = 'must be an entity tag in quotes such as "7", a list of them, or *'
         raise unreadable_header("If-Match", detail, "no_entity_tag")
     return IfMatch(tags)
 
 
 def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
-    """Tell whether the client has this version already; a value that cannot be read is passed over."""
+    """Whether the client already has this version. An invalid header is ignored."""
     header = request.META.get("HTTP_IF_NONE_MATCH")
     tags = _read(header) if header else None
     if tags is not None:
@@ -64,14 +64,9 @@ def unchanged(request: HttpRequest, version: int, updated_at: datetime) -> bool:
 
 
 def _read(header: str) -> frozenset[str] | None:
-    """Return the tags in their quotes, or `*` without, or None for what is neither."""
+    """Return the tags with their quotes, `*` without, or None if the header is invalid."""
     if header.strip() == "*":
         return frozenset({"*"})
     if not _TAGS.fullmatch(header):
         return None
     return frozenset(re.findall(_TAG, header))
-
-
-def at_version(version: str) -> IfMatch:
-    """Return what a form demands that carries the version it was made from; garbage is no version's tag."""
-    return IfMatch(frozenset({f'"{version}"'}))
