@@ -70,8 +70,9 @@ class Selection(BaseModel):
 
     @property
     def filters(self) -> dict[str, Any]:
-        """The filters that were sent, with their values."""
-        return {name: getattr(self, name) for name in sorted(self.model_fields_set - {"sort"})}
+        """The filters that were sent or have a default, with their values."""
+        values = {name: getattr(self, name) for name in sorted(type(self).model_fields) if name != "sort"}
+        return {name: value for name, value in values.items() if value is not None}
 
     def of(self, rows: QuerySet[ModelT]) -> QuerySet[ModelT]:
         """Filter and sort the rows. Ties are broken by id in the same direction."""

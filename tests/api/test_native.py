@@ -11,6 +11,7 @@ from django.test import override_settings
 from tests.base import issue_key
 from tests.example.base import ExampleTestCase
 from tests.example.models import Label, Place, Sample
+from tests.example.schemas import SampleSelection
 
 EVERY_TYPE = {
     "amount": "1.10",
@@ -461,3 +462,14 @@ class UnstorableTests(ExampleTestCase):
             with self.subTest(fields):
                 body = json.dumps({"name": "x", **fields}).encode()
                 self.assert_rejected(body, 422, "validation-error")
+
+
+class FilterTests(ExampleTestCase):
+    def test_a_default_of_a_filter_is_applied(self) -> None:
+        class Large(SampleSelection):
+            number__gte: int | None = 5
+
+        large, small = self.sample(name="large", number=9), self.sample(name="small", number=1)
+        mine = Sample.objects.for_owner(self.alice)
+        self.assertEqual(list(Large().of(mine)), [large])
+        self.assertEqual(list(Large(number__gte=1, sort="name").of(mine)), [large, small])
