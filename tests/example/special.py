@@ -7,7 +7,7 @@ from django.urls import path
 from django.views.decorators.gzip import gzip_page
 from ninja import Query, Router, Status
 from ninja.decorators import decorate_view
-from ninja.others import HttpError
+from ninja.errors import HttpError
 from ninja.security import APIKeyQuery
 from pydantic import Field
 
