@@ -1,21 +1,22 @@
 """The API that keeps the HTTP contract: django-ninja, made strict with its own hooks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.module_loading import import_string
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI, Router, Swagger
 from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
-from ninja.operation import Operation
+from ninja.operation import Operation, PathView
 
 from api.openapi.document import Document
-from api.operations.decorators import Run, act, operation_of, serve
+from api.operations.decorators import Plan, Run, act, operation_of, serve
 from api.operations.parsing import StrictParser
 from api.operations.responses import Renderer
 from api.problems.handlers import install_handlers
@@ -34,6 +35,7 @@ class ContractAPI(NinjaAPI):
     instances: ClassVar[list["ContractAPI"]] = []
 
     def __init__(self, **options: Any) -> None:
+        self.added: list[Router] = []
         super().__init__(
             **{
                 "parser": StrictParser(),
@@ -58,20 +60,40 @@ class ContractAPI(NinjaAPI):
     def _serve(self, run: Run) -> Any:
         operation = operation_of(run)
         self.operations.append(operation)
-        return refuse if operation is None else serve(self, operation, run)
+        return refuse if operation is None else serve(self, Plan(operation, self._neighbours(operation)), run)
 
     def _act(self, function: Callable[..., Any]) -> Callable[..., Any]:
         self.functions.append(function)
         return act(function)
 
     def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:
-        """Add a router; each object that can be updated with PATCH can be with POST, too."""
+        """Add a router, and remember it for `urls`."""
         found: Router = import_string(router) if isinstance(router, str) else router
         super().add_router(prefix, found, **options)
-        for view in found.path_operations.values():
+        self.added.append(found)
+
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        """Return the URLs; each object that can be updated with PATCH can be with POST, too."""
+        for view in chain.from_iterable(self._views()):
             if not any("POST" in operation.methods for operation in view.operations):
                 for operation in view.operations:
                     operation.methods += ["POST"] if "PATCH" in operation.methods else []
+        return super().urls
+
+    def _views(self) -> Iterator[Collection[PathView]]:
+        """Yield the views of each router, and of each that a router has."""
+        for router in self.added:
+            for mount in router.build_routers(""):
+                yield mount.template.path_operations.values()
+
+    def _neighbours(self, operation: Operation) -> list[Operation]:
+        """Return the operations of the same router."""
+        for views in self._views():
+            found = [each for view in views for each in view.operations]
+            if any(each.view_func is operation.view_func for each in found):
+                return found
+        return []
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """Name an operation as its function is named."""

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from api.operations.bodies import drain, read_chunked
 from api.problems.problem import PROBLEM_JSON, Problem, problem_for_status
 from api.problems.types import METHOD_NOT_ALLOWED
 from ops.paths import is_api
+
+OF_THE_BODY = frozenset({"Content-Disposition", "Content-Encoding", "Content-Language", "ETag"})
+"""Headers that describe the body of an error page, and not that of the problem that replaces it."""
 
 
 class ApiMiddleware:
@@ -43,7 +47,9 @@ class ApiMiddleware:
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Return the problem that stands for an error that is not JSON, with the same status."""
     kind = response.headers.get("Content-Type", "")
-    if response.status_code == 405:
+    if kind == PROBLEM_JSON or kind.startswith("application/json"):
+        return response
+    if response.status_code == 405 and "Allow" in response:
         allow = response["Allow"] = allowed(response["Allow"])
         if request.method == "OPTIONS":
             response = HttpResponse(status=204, headers={"Allow": allow})
@@ -51,11 +57,10 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
             return response
         detail = f"This path accepts {allow}, not {request.method}."
         return Problem(METHOD_NOT_ALLOWED, detail, headers={"Allow": allow}).response(request)
-    if kind == PROBLEM_JSON or kind.startswith("application/json"):
-        return response
     problem = problem_for_status(request, response.status_code)
-    for name, value in response.items():
-        problem.setdefault(name, value)  # what other middleware has set
+    for name, value in response.items():  # what other middleware has set
+        if name not in OF_THE_BODY:
+            problem.setdefault(name, value)
     return problem
 
 
@@ -66,8 +71,8 @@ def completed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseB
     for name, value in getattr(request, "rate_headers", {}).items():
         response[name] = value
     if getattr(request, "auth", None) is not None:
-        response["Cache-Control"] = "private, no-cache"
-        response["Vary"] = "X-API-Key"
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        patch_vary_headers(response, ["X-API-Key"])
     if isinstance(response, HttpResponse) and response.status_code != 204:
         response["Content-Length"] = str(len(response.content))
     return response

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.operations.flat import flat_fields
 from api.operations.responses import json_response
 from api.problems.problem import invalid
-from api.schemas import PageQuery
+from api.schemas import Page, PageQuery
 from api.selections import Selection
 from owned.compiled import Compiled, Parameter
 from owned.keyset import Cursors, InvalidCursor, after, place_of
@@ -30,8 +30,11 @@ def paginate(
     Raises a 422 problem for a cursor that was not made for this caller, sort and filters.
     """
     owner = request.auth.owner_id  # type: ignore[attr-defined]
+    objects = request.exchange.plan.objects  # type: ignore[attr-defined]
+    declared = objects.may_be_flat and objects.schema is cast(Any, Page)[item]
+    shown = item if declared else None  # otherwise, the declared schema makes the response
     try:
-        content = find_page(request.path, owner, rows, where, page, item)
+        content = find_page(request.path, owner, rows, where, page, shown)
     except InvalidCursor:
         detail = "was not made by this service for this list, sort and filters; start again without it"
         raise invalid({"parameter": "cursor", "detail": detail, "code": "invalid_cursor"}) from None
@@ -40,11 +43,16 @@ def paginate(
         address["cursor"] = content["next_cursor"]
         link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
         request.exchange.headers["Link"] = f'<{link}>; rel="next"'  # type: ignore[attr-defined]
-    return json_response(content) if flat_fields(item, cast(Any, rows.model)) else content
+    return json_response(content) if flat_fields(shown, cast(Any, rows.model)) else content
 
 
 def find_page(
-    path: str, owner: int, rows: OwnedQuerySet[Any], where: Selection, page: PageQuery, item: type[BaseModel]
+    path: str,
+    owner: int,
+    rows: OwnedQuerySet[Any],
+    where: Selection,
+    page: PageQuery,
+    item: type[BaseModel] | None,
 ) -> dict[str, Any]:
     """Return `items`, `next_cursor`, and `count` if asked for. Raises InvalidCursor.
 

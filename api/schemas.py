@@ -82,5 +82,5 @@ class Page(Out, Generic[ItemT]):
         """Leave `count` out unless it was asked for."""
         content = write(self)
         if self.count is None:
-            del content["count"]
+            content.pop("count", None)
         return content

@@ -31,29 +31,40 @@ _UNSAFE = re.compile(r"""[",\r]|(?:^|\n)[=+\-@'\t]""")
 
 
 def stream(
-    rows: QuerySet[Any], fields: list[str], format: Literal["csv", "ndjson"] = "csv"
+    rows: QuerySet[Any],
+    fields: list[str],
+    format: Literal["csv", "ndjson"] = "csv",
+    show: Callable[[Any], Row] | None = None,
 ) -> StreamingHttpResponse:
-    """Return a response with these fields of the rows, in their order."""
+    """Return a response with these fields of the rows, in their order.
+
+    Without `show`, they are columns. With it, they name what it makes of each object: values of JSON.
+    """
     structured = {f.name for f in columns(cast(Any, rows.model)) if isinstance(f, JSONField)}
     if format == "csv":
-        media_type, write = f"{CSV}; charset=utf-8", partial(write_csv, fields=fields, structured=structured)
+        media_type = f"{CSV}; charset=utf-8"
+        write = partial(write_csv, fields=fields, structured=structured, mixed=show is not None)
     else:
         media_type, write = NDJSON, partial(write_ndjson, fields=fields)
-    body = Stream(_read(rows.values_list(*fields), write))
+    read = rows.values_list(*fields) if show is None else rows
+    body = Stream(_read(read, write, show))
     filename = f"{rows.model._meta.verbose_name_plural}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
     return StreamingHttpResponse(body, content_type=media_type, headers=headers)
 
 
 def _read(
-    rows: QuerySet[Any], write: Callable[[Iterator[Sequence[Row]]], Iterator[bytes]]
+    rows: QuerySet[Any],
+    write: Callable[[Iterator[Sequence[Row]]], Iterator[bytes]],
+    show: Callable[[Any], Row] | None,
 ) -> Generator[bytes, None, None]:
     """Read through a server-side cursor, which on PostgreSQL lives as long as a transaction."""
     connection = connections[rows.db]
     with transaction.atomic(using=rows.db) if connection.vendor == "postgresql" else nullcontext():
         read = rows.iterator(chunk_size=CHUNK)
         fetch = partial(watched, connection, "FETCH", lambda: list(islice(read, CHUNK)))
-        yield from write(iter(fetch, []))
+        parts = iter(fetch, [])
+        yield from write(parts if show is None else ([show(row) for row in part] for part in parts))
 
 
 class Stream:
@@ -80,17 +91,22 @@ def write_ndjson(parts: Iterable[Sequence[Row]], fields: Sequence[str]) -> Itera
 
 
 def write_csv(
-    parts: Iterable[Sequence[Row]], fields: Sequence[str], structured: Iterable[str] = ()
+    parts: Iterable[Sequence[Row]],
+    fields: Sequence[str],
+    structured: Iterable[str] = (),
+    *,
+    mixed: bool = False,
 ) -> Iterator[bytes]:
     """Yield a header and the rows of each part, safe to open in a spreadsheet.
 
-    The values of `structured` fields are written as JSON.
+    The values of `structured` fields are written as JSON. Unless they are `mixed`, the values of a column
+    have one type.
     """
     head = f"{','.join(fields)}\r\n"
-    as_json = [name in structured for name in fields]
+    ways = [_json_cell if name in structured else _other_cell if mixed else None for name in fields]
     for rows in parts:
-        # By columns: the values of a column have one type, and most types need no look at each value.
-        columns = map(_cells, zip(*rows, strict=True), as_json)
+        # By columns: most types need no look at each value.
+        columns = map(_cells, zip(*rows, strict=True), ways)
         lines = "\r\n".join(map(",".join, zip(*columns, strict=True)))
         yield f"{head}{lines}\r\n".encode()
         head = ""
@@ -98,16 +114,14 @@ def write_csv(
         yield head.encode()
 
 
-def _cells(column: Sequence[Any], as_json: bool) -> Sequence[str]:  # noqa: FBT001
+def _cells(column: Sequence[Any], way: Callable[[Any], str] | None) -> Sequence[str]:
     kind = type(next((value for value in column if value is not None), None))
-    write: Callable[[Any], str] = _CELLS.get(kind, _other_cell)
-    if as_json:
-        write = _json_cell
-    elif kind is str and None not in column:
+    write = way or _CELLS.get(kind, _other_cell)
+    if way is None and kind is str and None not in column:
         text = "\n".join(column)
         if text.count("\n") < len(column) and not _UNSAFE.search(text):
             return column
-    elif kind in (date, datetime):
+    if way is None and kind in (date, datetime):
         texts = _json(column).decode()[1:-1].replace('"', "").split(",")
         return texts if None not in column else ["" if text == "null" else text for text in texts]
     return ["" if value is None else write(value) for value in column]

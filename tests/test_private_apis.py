@@ -223,7 +223,7 @@ DOCUMENTED = {
 }
 # Django's documentation describes most of its modules, but not these.
 UNDOCUMENTED = re.compile(
-    r"django\.(contrib\.admin\.options|core\.handlers|utils\.(cache|crypto)"
+    r"django\.(contrib\.admin\.options|core\.handlers|utils\.crypto"
     r"|db\.(backends\.(?!signals)|migrations\.|utils|models\.(deletion|options|query|sql)\b))"
 )
 # Documented attributes, by what stands before them in the code.

@@ -6,7 +6,7 @@ what cannot be sent is not stored either.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import wraps
@@ -14,7 +14,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
 from ninja.operation import Operation
@@ -34,11 +34,11 @@ AsyncRun = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 class Plan:
     """What the declaration of an operation says, read once at start."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, neighbours: Sequence[Operation]) -> None:
         self.operation = operation
         self.query = query_names(operation)
         self.body: BodyReader = reader_of(operation)
-        self.objects = ObjectResponses(operation)
+        self.objects = ObjectResponses(operation, neighbours)
 
 
 @dataclass
@@ -47,7 +47,9 @@ class Exchange:
 
     plan: Plan
     headers: dict[str, str] = field(default_factory=dict)
-    """Headers of a successful response."""
+    """Headers of a successful response, unless the operation sets its own."""
+    own: HttpResponse | None = None
+    """What the function takes for `response`, to set headers and cookies on."""
     stack: ExitStack | None = None
     began: bool = False
     retry: Retry | None = None
@@ -73,8 +75,13 @@ class Exchange:
     def end(self, response: HttpResponseBase) -> HttpResponseBase:
         """Complete the response; store it for retries, or roll back what failed."""
         if response.status_code < 400:
+            if self.own is not None and self.own is not response:
+                for name, value in self.own.items():
+                    if name != "Content-Type":
+                        response.setdefault(name, value)
+                response.cookies.update(self.own.cookies)
             for name, value in self.headers.items():
-                response[name] = value
+                response.setdefault(name, value)
             if self.retry is not None:
                 self.retry.store(response)
         elif self.began:
@@ -82,9 +89,9 @@ class Exchange:
         return response
 
 
-def serve(api: NinjaAPI, operation: Operation, run: Run) -> Run | AsyncRun:
+def serve(api: NinjaAPI, plan: Plan, run: Run) -> Run | AsyncRun:
     """Give each request its exchange, and end it."""
-    plan, is_async = Plan(operation), inspect.iscoroutinefunction(inspect.unwrap(run))
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(run))
 
     def write(request: HttpRequest, **path: Any) -> HttpResponseBase:
         exchange = request.exchange = Exchange(plan)  # type: ignore[attr-defined]
@@ -129,6 +136,7 @@ def act(function: Callable[..., Any]) -> Callable[..., Any]:
         stored = exchange.begin(request)
         if stored is not None:
             return stored
+        exchange.own = next((each for each in values.values() if isinstance(each, HttpResponse)), None)
         result = function(request, *args, **values)
         return exchange.plan.objects.respond(request, result, exchange.headers)
 
@@ -140,6 +148,7 @@ def act(function: Callable[..., Any]) -> Callable[..., Any]:
         stored = await stored if inspect.isawaitable(stored) else stored
         if stored is not None:
             return stored
+        exchange.own = next((each for each in values.values() if isinstance(each, HttpResponse)), None)
         result = await function(request, *args, **values)
         return exchange.plan.objects.respond(request, result, exchange.headers)
 

@@ -15,6 +15,7 @@ from django.db import models
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from owned.models import OwnedModel
 from owned.states import columns
 
 SHOWN_AS: tuple[tuple[Any, type], ...] = (
@@ -48,7 +49,9 @@ def flat_fields(schema: Any, model: Any) -> tuple[str, ...] | None:
     if (
         decorated
         or not set(schema.model_config) <= CONFIG
+        or schema.model_post_init is not BaseModel.model_post_init
         or any(name.startswith("resolve_") for name in dir(schema))
+        or next(each for each in model.__mro__ if "from_db" in vars(each)) is not OwnedModel
     ):
         return None
     known = {field.attname: field for field in columns(model)}
@@ -60,9 +63,10 @@ def _is_plain(field: Any, column: "models.Field[Any, Any]") -> bool:
     """Whether a field of a schema is the column's own value, of the type that the column has."""
     types, marks = _types_and_marks(field.annotation)
     own = next((type for kind, type in SHOWN_AS if isinstance(column, kind)), None)
-    renamed = field.alias or field.validation_alias or field.serialization_alias or field.exclude
+    renamed = field.alias or field.validation_alias or field.serialization_alias
+    left_out = field.exclude or field.exclude_if
     allowed = all(isinstance(mark, MARKS) for mark in (*field.metadata, *marks))
-    return types == {own, *([NoneType] if column.null else [])} and allowed and not renamed
+    return types == {own, *([NoneType] if column.null else [])} and allowed and not (renamed or left_out)
 
 
 def _types_and_marks(annotation: Any) -> tuple[set[Any], list[Any]]:

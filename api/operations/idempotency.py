@@ -18,7 +18,6 @@ from api.problems.problem import Problem, invalid
 from api.problems.types import IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS
 
 STORED_FOR = timedelta(hours=24)
-STORED_HEADERS = ("Content-Type", "ETag", "Location")
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -55,9 +54,10 @@ class Retry:
         return HttpResponse(bytes(stored.body), status=stored.status, headers=headers)
 
     def store(self, response: HttpResponseBase) -> None:
-        """Store a success; delete some of the owner's that have expired."""
-        if not isinstance(response, HttpResponse) or response.status_code >= 300:
-            return
+        """Store a success; delete some of the owner's that have expired. Raises Problem for a stream."""
+        if not isinstance(response, HttpResponse):
+            detail = "must be left out: this operation responds with a stream, which is not stored"
+            raise invalid({"header": "Idempotency-Key", "detail": detail, "code": "response_is_a_stream"})
         if "Idempotent-Replayed" in response:
             return
         self.responses.delete()  # one that has expired
@@ -66,7 +66,7 @@ class Retry:
             key=self.key,
             fingerprint=self.fingerprint,
             status=response.status_code,
-            headers={name: response[name] for name in STORED_HEADERS if name in response},
+            headers=dict(response.items()),
             body=response.content,
         )
         mine = StoredResponse.objects.filter(owner_id=self.owner_id)

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 from ninja.operation import Operation
 from ninja.parser import Parser
+from ninja.security import APIKeyQuery
 
 from api.problems import types
 from api.problems.problem import FieldError, Problem, invalid, too_large
@@ -78,9 +79,10 @@ class StrictParser(Parser):
 
 
 def query_names(operation: Operation) -> tuple[str, ...]:
-    """Return the names of an operation's query parameters."""
+    """Return the names of an operation's query parameters, and of keys that it authenticates with."""
     models = (model for model in operation.models if model.__ninja_param_source__ == "query")
-    return tuple(name for model in models for name in model.__ninja_flatten_map__)
+    keys = (way.param_name for way in operation.auth_callbacks if isinstance(way, APIKeyQuery))
+    return (*(name for model in models for name in model.__ninja_flatten_map__), *keys)
 
 
 def parameter_types(operation: Operation) -> list[Any]:

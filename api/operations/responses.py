@@ -1,7 +1,7 @@
 """Responses: JSON as the contract has it, and the validators (`ETag`, `Last-Modified`) of an object."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -62,14 +62,13 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
 class ObjectResponses:
     """Makes the responses of an operation whose function returns an owned object."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, neighbours: Iterable[Operation]) -> None:
         statuses = list(operation.response_models)
         self.status = statuses[0] if len(statuses) == 1 else 200
-        model: Any = operation.response_models.get(self.status)
-        self.schema = model.model_fields["response"].annotation if hasattr(model, "model_fields") else None
+        self.schema = schema_of(operation, self.status)
         filtered = operation.exclude_unset or operation.exclude_defaults or operation.exclude_none
         self.may_be_flat = len(statuses) == 1 and not filtered and not operation.by_alias
-        self.depth = operation.path.strip("/").count("/") + 1 if operation.path.strip("/") else 0
+        self.depth = depth_of_collection(operation, self.schema, neighbours)
         self.flat: dict[type[OwnedModel], tuple[str, ...] | None] = {}
 
     def respond(self, request: HttpRequest, result: Any, headers: dict[str, str]) -> Any:
@@ -84,13 +83,14 @@ class ObjectResponses:
         named = status == 201 or (match is not None and row.pk in match.kwargs.values())
         if named and request.method != "DELETE":
             headers["ETag"] = etag(row.version)
-        if status == 201:
+        if status == 201 and self.depth is not None:
             headers["Location"] = f"{self.collection(request)}/{row.pk}"
-        if named and request.method == "GET":
+        fields = self.fields(type(row)) if row is result else None
+        # Another schema may show what changes without the version.
+        if named and request.method == "GET" and fields is not None:
             headers["Last-Modified"] = http_date(row.updated_at.timestamp())
             if unchanged(request, row.version, row.updated_at):
                 return not_modified()
-        fields = self.fields(type(row)) if row is result else None
         if fields is None:
             return result
         return json_response({name: getattr(row, name) for name in fields}, status)
@@ -104,6 +104,31 @@ class ObjectResponses:
         if model not in self.flat:
             self.flat[model] = flat_fields(self.schema, model) if self.may_be_flat else None
         return self.flat[model]
+
+
+def schema_of(operation: Operation, status: int) -> Any:
+    """Return what an operation declares as its response of a status, or None."""
+    model: Any = operation.response_models.get(status)
+    return model.model_fields["response"].annotation if hasattr(model, "model_fields") else None
+
+
+def depth_of_collection(operation: Operation, schema: Any, neighbours: Iterable[Operation]) -> int | None:
+    """Return how many segments of an operation's path follow the collection of what it creates.
+
+    Below the collection there is a GET of one object. Unless the path is the collection's own, that has to
+    show the same schema: `/samples/{id}/place` may create no sample. None if there is no such GET.
+    """
+    shown = {}
+    for each in neighbours:
+        parent, _, last = each.path.strip("/").rpartition("/")
+        if "GET" in each.methods and last.startswith("{"):
+            shown[parent] = schema_of(each, 200)
+    own = [segment for segment in operation.path.split("/") if segment]
+    for depth in range(len(own) + 1):
+        parent = "/".join(own[: len(own) - depth])
+        if parent in shown and (depth == 0 or shown[parent] is schema):
+            return depth
+    return None
 
 
 def not_modified() -> HttpResponse:
