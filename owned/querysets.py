@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from owned.ids import ID_PATTERN
 from owned.postgresql.copying import copy_in
+from owned.postgresql.locks import locked
 from owned.postgresql.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
 from owned.validation import attributes, check_values, checked, new_row, own_fields, owned_keys
-from owned.versions import keep, keep_deleted, kept, stamps
+from owned.versions import VersionConflict, keep, keep_deleted, kept, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -120,7 +121,10 @@ class OwnedQuerySet(QuerySet[ModelT]):
                 note_write(using, owner)
 
     def update(self, **values: Any) -> int:
-        """Set fields of all rows, and keep the versions that this replaces. Raises ValidationError."""
+        """Set fields of all rows, and keep the versions that this replaces.
+
+        Raises ValidationError, and VersionConflict if what it joins changed meanwhile.
+        """
         if not values:
             return super().update()
         using = self._writer()
@@ -130,16 +134,21 @@ class OwnedQuerySet(QuerySet[ModelT]):
             check_values(self.model, using, owner, columns)
         news = {"updated_at": timezone.now(), **values, **stamps(), "version": F("version") + 1}
         with transaction.atomic(using=using, savepoint=False):
-            keep(self._plain())
+            number = keep(locked(self.using(using)))
             self._note_writes()
-            return QuerySet.update(kept(self), **news)
+            if (updated := QuerySet.update(kept(self), **news)) != number:
+                raise VersionConflict
+            return updated
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows, and keep their versions."""
+        if self.query.is_sliced:
+            raise TypeError("Cannot use 'limit' or 'offset' with delete().")
         with transaction.atomic(using=self._writer(), savepoint=False):
-            keep_deleted(self._plain())
+            rows = locked(self.using(self._writer()))
+            keep_deleted(rows)
             self._note_writes()
-            return QuerySet.delete(kept(self))
+            return QuerySet.delete(kept(rows))
 
     delete.alters_data = update.alters_data = create_many.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
@@ -150,10 +159,6 @@ class OwnedQuerySet(QuerySet[ModelT]):
 
     def _owner(self) -> dict[str, Any]:
         return {} if self.owner_id is None else {"owner_id": self.owner_id}
-
-    def _plain(self) -> "QuerySet[Any]":
-        """Return the same rows, without what cannot be locked, as joins and groups."""
-        return QuerySet(self.model, using=self._writer()).filter(pk__in=self.order_by().values("pk"))
 
     def _owners(self) -> set[Any]:
         return set(self.order_by().values_list("owner_id", flat=True).distinct())
