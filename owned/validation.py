@@ -1,11 +1,12 @@
 """What a row must not hold, checked before it is written: integers and keys that no constraint refuses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections, models
+from django.db.models import Exists, F, OuterRef, Value
 
 from owned.compiled import integer_range
 from owned.states import columns
@@ -99,8 +100,11 @@ def check_values(
         if not all(low <= field.get_prep_value(value) <= high for value in values):
             errors[field.name] = ValidationError(f"must be between {low} and {high}", code="out_of_range")
     for key in owned_keys(model):
-        ids = set(map(key.target_field.to_python, given(columns.get(key.attname, ()))))
-        if ids:
+        values = list(columns.get(key.attname, ()))
+        ids = set(map(key.target_field.to_python, given(values)))
+        if any(hasattr(value, "resolve_expression") for value in values):
+            errors[key.name] = ValidationError("must not be an expression", code="unknown_id")
+        elif ids:
             target, name = key.related_model, key.target_field.attname
             mine: models.QuerySet[Any] = models.QuerySet(target, using=using).filter(
                 owner_id=owner, **{f"{name}__in": ids}
@@ -109,6 +113,47 @@ def check_values(
                 errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
     if errors:
         raise ValidationError(errors)
+
+
+def check_rows(model: type[models.Model], using: str, rows: Iterable[Any]) -> None:
+    """Check rows that are about to be created. Raises ValidationError."""
+    for owner in {row.owner_id for row in rows} if owned_keys(model) else {None}:
+        theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
+        check_values(model, using, owner, {n: [row.get(n) for row in theirs] for n in checked(model)})
+
+
+def check_integers(
+    model: type[models.Model], using: str, rows: Iterable[Any], names: Collection[str]
+) -> None:
+    """Check the integers of some fields. Raises ValidationError."""
+    fields = [field.attname for field in integer_fields(model) if field.name in names]
+    check_values(model, using, None, {name: [getattr(row, name) for row in rows] for name in fields})
+
+
+def check_update(rows: "models.QuerySet[Any]", values: Mapping[str, Any]) -> None:
+    """Check what an update is about to set, which may be computed for each row. Raises ValidationError."""
+    names = foreign_keys(rows.model)
+    news = {names.get(name, name): v.pk if isinstance(v, models.Model) else v for name, v in values.items()}
+    keys = {key.attname for key in owned_keys(rows.model)}
+    check_values(rows.model, rows.db, None, {n: [v] for n, v in news.items() if n not in keys})
+    errors, owner = {}, news.get("owner_id", F("owner_id"))
+    for key in owned_keys(rows.model):
+        if {"owner_id", key.attname} & news.keys() and news.get(key.attname, owner) is not None:
+            targets = models.QuerySet(key.related_model, using=rows.db)
+            mine = targets.filter(
+                owner_id=OuterRef("new_owner"), **{key.target_field.attname: OuterRef("new_key")}
+            )
+            found = rows.order_by().annotate(
+                new_owner=_expression(owner), new_key=_expression(news.get(key.attname, F(key.attname)))
+            )
+            if found.filter(~Exists(mine), new_key__isnull=False).exists():
+                errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
+    if errors:
+        raise ValidationError(errors)
+
+
+def _expression(value: Any) -> Any:
+    return value if hasattr(value, "resolve_expression") else Value(value)
 
 
 def given(values: Iterable[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ def locked(rows: "QuerySet[Any]") -> "QuerySet[Any]":
     """Lock these rows, and return them without what cannot be locked, as joins and groups.
 
     While a statement waits for a lock, another transaction may change the row so that the filter no longer
-    finds it. PostgreSQL then looks at the row again, but not at a subquery: only the next statement does that.
+    finds it. PostgreSQL then looks at the row again, but not at a subquery: only the next statement does.
     SQLite has no locks on rows, as it has one writer at a time.
     """
     plain: QuerySet[Any] = QuerySet(rows.model, using=rows.db)
@@ -28,4 +28,4 @@ def _ids(rows: "QuerySet[Any]") -> list[Any]:
 
 def _any(ids: list[Any]) -> RawSQL:
     """Return ids as one parameter, since a statement has at most 65,535."""
-    return RawSQL("SELECT unnest(%s::text[])", [ids])  # noqa: S611 (the SQL is constant)
+    return RawSQL("SELECT unnest(%s::text[])", [ids])
