@@ -132,19 +132,21 @@ def check_integers(
 
 def check_update(rows: "models.QuerySet[Any]", values: Mapping[str, Any]) -> None:
     """Check what an update is about to set, which may be computed for each row. Raises ValidationError."""
-    names = foreign_keys(rows.model)
+    model: Any = rows.model
+    names = foreign_keys(model)
     news = {names.get(name, name): v.pk if isinstance(v, models.Model) else v for name, v in values.items()}
-    keys = {key.attname for key in owned_keys(rows.model)}
-    check_values(rows.model, rows.db, None, {n: [v] for n, v in news.items() if n not in keys})
+    keys = {key.attname for key in owned_keys(model)}
+    check_values(model, rows.db, None, {n: [v] for n, v in news.items() if n not in keys})
     errors, owner = {}, news.get("owner_id", F("owner_id"))
-    for key in owned_keys(rows.model):
+    for key in owned_keys(model):
         if {"owner_id", key.attname} & news.keys() and news.get(key.attname, owner) is not None:
-            targets = models.QuerySet(key.related_model, using=rows.db)
+            targets: models.QuerySet[Any] = models.QuerySet(key.related_model, using=rows.db)
             mine = targets.filter(
                 owner_id=OuterRef("new_owner"), **{key.target_field.attname: OuterRef("new_key")}
             )
             found = rows.order_by().annotate(
-                new_owner=_expression(owner), new_key=_expression(news.get(key.attname, F(key.attname)))
+                new_owner=_expression(owner, model._meta.get_field("owner")),
+                new_key=_expression(news.get(key.attname, F(key.attname)), key),
             )
             if found.filter(~Exists(mine), new_key__isnull=False).exists():
                 errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
@@ -152,8 +154,10 @@ def check_update(rows: "models.QuerySet[Any]", values: Mapping[str, Any]) -> Non
         raise ValidationError(errors)
 
 
-def _expression(value: Any) -> Any:
-    return value if hasattr(value, "resolve_expression") else Value(value)
+def _expression(value: Any, key: Any) -> Any:
+    target = key.target_field
+    is_computed = hasattr(value, "resolve_expression")
+    return value if is_computed else Value(target.to_python(value), target)
 
 
 def given(values: Iterable[Any]) -> list[Any]:

@@ -247,6 +247,8 @@ class UpdateTests(ThingTestCase):
                     write(theirs)
                 self.assertEqual(caught.exception.error_dict["whole"][0].code, "unknown_id")
                 self.assertEqual(rows.get().whole, mine)
+        with self.assertRaises(ValidationError):
+            rows.update(whole=5)
         self.assertEqual(rows.update(whole=None), 1)
 
     def test_an_update_of_the_owner_checks_what_the_rows_refer_to(self) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from unittest import skipUnless
 
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.test import TransactionTestCase
 
 from accounts.models import User
 from owned.models import Version
-from owned.querysets import OwnedQuerySet
 from tests.example.models import Place, Sample
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
@@ -24,7 +24,7 @@ class RaceTests(TransactionTestCase):
         self.place = Place.objects.create(owner=self.alice, name="here")
         self.row = Sample.objects.create(owner=self.alice, name="a", number=1, place=self.place)
 
-    def race(self, write: Callable[[OwnedQuerySet[Sample]], Any], **where: Any) -> list[Any]:
+    def race(self, write: Callable[[QuerySet[Sample]], Any], **where: Any) -> list[Any]:
         """Change the row so that it is no longer found, while the other write waits; return its result."""
 
         def other() -> None:
