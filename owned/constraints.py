@@ -64,7 +64,7 @@ def violated_by(error: IntegrityError) -> Violation | None:
     text = str(error.__cause__ or error)
     if found := _check(error, text):
         code = found.violation_error_code or "invalid"  # as Django's form errors have
-        return Violation(getattr(found, "field", ""), found.get_violation_error_message(), code)
+        return Violation(getattr(found, "field", ""), str(found.get_violation_error_message()), code)
     columns = _columns(error, text)
     if getattr(error.__cause__, "sqlstate", "") == "23505" or text.startswith("UNIQUE constraint failed"):
         names = " and ".join(name.removesuffix("_id") for name in columns if name != "owner_id")
