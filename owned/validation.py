@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import connections, models
@@ -28,6 +28,20 @@ def owned_keys(model: type[models.Model]) -> tuple["models.ForeignKey[Any, Any]"
     """Return the foreign keys to owned objects, which must have the same owner."""
     keys = (f for f in columns(model) if isinstance(f, models.ForeignKey))
     return tuple(key for key in keys if issubclass(key.related_model, Stamped))
+
+
+def unversioned_keys(model: type[models.Model]) -> list[str]:
+    """Return the foreign keys through which Django changes or deletes rows without keeping versions."""
+    refusals = {models.PROTECT, models.RESTRICT, models.DO_NOTHING}
+    followed = {*refusals, models.CASCADE, models.SET_NULL}  # to owned objects, by `owned.versions`
+    names = []
+    for key in columns(model):
+        if key.is_relation and key.name != "owner":
+            target, link = cast(Any, key).related_model, cast(Any, key).remote_field
+            may = followed if issubclass(target, Stamped) else refusals
+            if link.parent_link or link.on_delete not in may:
+                names.append(key.name)
+    return names
 
 
 @cache
