@@ -26,6 +26,7 @@ from api.operations.parsing import parameter_types
 from api.schemas import In, PageQuery
 from api.selections import Selection
 from owned.models import OwnedModel
+from owned.validation import unversioned_keys
 
 EXAMPLES = {"integer": "1", "number": "1", "uuid": "0190b8a6-6d3e-7cc0-a9e4-1f2d3c4b5a69"}
 
@@ -141,6 +142,9 @@ def check_owned_model(model: Any) -> Iterator[CheckMessage]:
     if not _has_column(model, model.label):
         hint = "Set `label` to the field that names a row."
         yield _error(13, model, f"has a label that is no column: {model.label!r}.", hint)
+    for key in unversioned_keys(model):
+        hint = "Use PROTECT, a key to an owned model, or an abstract base class."
+        yield _error(14, model, f"has a key whose changes keep no versions: {key!r}.", hint)
 
 
 def _error(number: int, obj: Any, message: str, hint: str) -> Error:

@@ -43,9 +43,9 @@ class SchemaForm(forms.Form):
             self.add_error(None, error)
         except IntegrityError as error:
             found = violated_by(error)
-            if found is None or found.field not in self.fields:
+            if found is None or found.field not in ("", *self.fields):
                 raise
-            self.add_error(found.field, found.message)
+            self.add_error(found.field or None, found.message)
 
 
 def text_field(label: str, help_text: str = "", *, required: bool = False, **attrs: str) -> forms.Field:

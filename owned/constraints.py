@@ -63,7 +63,8 @@ def violated_by(error: IntegrityError) -> Violation | None:
         return Violation("", "Other objects refer to this object.", "protected", unique=True)
     text = str(error.__cause__ or error)
     if found := _check(error, text):
-        return Violation(found.field, str(found.violation_error_message), str(found.violation_error_code))
+        code = found.violation_error_code or "invalid"  # as Django's form errors have
+        return Violation(getattr(found, "field", ""), str(found.get_violation_error_message()), code)
     columns = _columns(error, text)
     if getattr(error.__cause__, "sqlstate", "") == "23505" or text.startswith("UNIQUE constraint failed"):
         names = " and ".join(name.removesuffix("_id") for name in columns if name != "owner_id")
@@ -76,11 +77,11 @@ def violated_by(error: IntegrityError) -> Violation | None:
     return None
 
 
-def _check(error: IntegrityError, text: str) -> FieldCheck | None:
+def _check(error: IntegrityError, text: str) -> models.CheckConstraint | None:
     diagnosis = getattr(error.__cause__, "diag", None)  # PostgreSQL's; SQLite has only its message
     name = diagnosis.constraint_name if diagnosis else text.removeprefix("CHECK constraint failed: ")
     constraints = (each for model in apps.get_models() for each in model._meta.constraints)
-    return next((each for each in constraints if isinstance(each, FieldCheck) and each.name == name), None)
+    return next((c for c in constraints if isinstance(c, models.CheckConstraint) and c.name == name), None)
 
 
 def _columns(error: IntegrityError, text: str) -> list[str]:

@@ -14,9 +14,15 @@ NUMBER = len(ALPHABET) ** ID_LENGTH
 _shortuuid = shortuuid.ShortUUID()
 
 
-def random_id() -> str:
+class NewID(str):
+    """An id that was made a moment ago: nothing ever had it."""
+
+    __slots__ = ()
+
+
+def random_id() -> NewID:
     """Return a new id of 116 random bits, each id as likely as any other.
 
     `ShortUUID.random` draws each character alone, which takes three times as long.
     """
-    return _shortuuid.encode(UUID(int=secrets.randbelow(NUMBER)), pad_length=ID_LENGTH)
+    return NewID(_shortuuid.encode(UUID(int=secrets.randbelow(NUMBER)), pad_length=ID_LENGTH))

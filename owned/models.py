@@ -9,13 +9,13 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from owned.constraints import owned_indexes
-from owned.ids import ID_LENGTH, random_id
+from owned.ids import ID_LENGTH, NewID, random_id
 from owned.postgresql.replicas import note_write
 from owned.querysets import OwnedManager
 from owned.statements import insert_one, update_one
 from owned.states import columns
 from owned.validation import attributes, check_values, checked, compared
-from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, stamps
+from owned.versions import Stamped, Version, VersionConflict, keep_deleted, keep_one, next_versions, stamps
 
 __all__ = ["OwnedModel", "Version", "VersionConflict", "owned_indexes"]
 
@@ -23,8 +23,7 @@ __all__ = ["OwnedModel", "Version", "VersionConflict", "owned_indexes"]
 class OwnedModel(Stamped):
     """An object of one user, with a random id, times, and a version that each change raises by one.
 
-    `save()` and `delete()` copy the version that they replace (`owned.versions`), and raise VersionConflict
-    if it is not the version that was loaded. Everything else is Django's own.
+    `save()` and `delete()` copy the version they replace, and raise VersionConflict if that is not current.
     """
 
     id = models.CharField(
@@ -65,6 +64,7 @@ class OwnedModel(Stamped):
         """Set fields and save; without values, nothing is written."""
         if values:
             for name, value in attributes(type(self), values).items():
+                self._meta.get_field(name)  # raises FieldDoesNotExist
                 setattr(self, name, value)
             self.save()
         return self
@@ -78,8 +78,7 @@ class OwnedModel(Stamped):
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """Write the row. Raises VersionConflict, DoesNotExist, ValidationError and IntegrityError."""
-        fields = None if update_fields is None else {*update_fields}
-        if fields == set():
+        if (fields := None if update_fields is None else {*update_fields}) == set():
             return
         using = using or router.db_for_write(type(self), instance=self)
         self._check(using)
@@ -91,13 +90,15 @@ class OwnedModel(Stamped):
         note_write(using, self.owner_id)
 
     def _insert(self, using: str, force_insert: Any) -> None:
-        if self._loaded and not force_insert:  # a copy of another row
-            self.version = 1
+        self.version = 1 if isinstance(self.pk, NewID) or not self.pk else next_versions(using, [self])[0]
         if self._state.adding:
             self.updated_at = self.created_at
         vars(self).update(stamps())
         self._loaded = {}
-        super().save(force_insert=force_insert, using=using)
+        super().save(
+            force_insert=force_insert or True, using=using
+        )  # Django would overwrite a row of this id
+        self.id = str(self.id)  # which is no NewID from now on
         self._remember()
         self._refresh_computed(using, generated=False)
 
@@ -120,7 +121,7 @@ class OwnedModel(Stamped):
                 finally:
                     self._expected = {}
         if not found:  # nothing was written, so a transaction around this one may go on
-            raise VersionConflict if self._is_stored(using) else self.DoesNotExist
+            raise VersionConflict if self._stored(using).exists() else self.DoesNotExist
         if owner != self.owner_id:
             note_write(using, owner)
 
@@ -150,10 +151,9 @@ class OwnedModel(Stamped):
         """Delete the row. Raises VersionConflict."""
         using = using or router.db_for_write(type(self), instance=self)
         owner, version = self._at("owner_id"), self._at("version")
-        rows: Any = models.QuerySet(type(self), using=using)
-        row = rows.filter(owner_id=owner, pk=self.pk, version=version)
+        row = self._stored(using).filter(version=version)
         with transaction.atomic(using=using, savepoint=False):
-            if keep_deleted(row) or not self._is_stored(using):
+            if keep_deleted(row) or not self._stored(using).exists():
                 note_write(using, owner)
                 if any(signal.has_listeners(type(self)) for signal in (pre_delete, post_delete)):
                     return super().delete(using, keep_parents)
@@ -174,9 +174,9 @@ class OwnedModel(Stamped):
         """Return the value of a column when the row was loaded; a deferred one is loaded now."""
         return self._loaded.get(name, getattr(self, name))
 
-    def _is_stored(self, using: str) -> bool:
+    def _stored(self, using: str) -> Any:
         rows: Any = models.QuerySet(type(self), using=using)
-        return bool(rows.filter(owner_id=self._at("owner_id"), pk=self.pk).exists())
+        return rows.filter(owner_id=self._at("owner_id"), pk=self.pk)
 
     def _check(self, using: str) -> None:
         """Check the values that are new. Raises ValidationError."""

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from owned.ids import ID_PATTERN
 from owned.postgresql.copying import copy_in
+from owned.postgresql.locks import locked
 from owned.postgresql.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
-from owned.validation import attributes, check_values, checked, new_row, own_fields, owned_keys
-from owned.versions import keep, keep_deleted, kept, stamps
+from owned.validation import attributes, check_integers, check_rows, check_update, new_row, own_fields
+from owned.versions import VersionConflict, keep, keep_deleted, kept, number_new, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -24,9 +25,14 @@ class OwnedQuerySet(QuerySet[ModelT]):
     """Rows of owned objects. Ownership is decided in `for_owner`, and only there."""
 
     owner_id: Any = None
-    """Whose rows these are. As `compiled`, it is set straight on the result of `for_owner` alone."""
+    """Whose rows these are, if `for_owner` was called."""
     compiled = False
-    """Whether these are all rows of the owner, so that a compiled query may read them."""
+    """Whether these are all rows of the owner, so that a compiled query may read them; never of a clone."""
+
+    def _clone(self) -> Self:
+        rows: Self = super()._clone()  # type: ignore[misc]
+        rows.owner_id = self.owner_id
+        return rows
 
     def for_owner(self, owner: Any) -> Self:
         """Keep what a user owns, or a caller of the API; the rest does not exist for them."""
@@ -47,7 +53,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         if self.owner_id is None or not settings.REPLICA_URL:
             return self
         rows = self.using(alias_for(self.model, self.owner_id))
-        rows.owner_id, rows.compiled = self.owner_id, self.compiled
+        rows.compiled = self.compiled
         return rows
 
     def get(self, *args: Any, **kwargs: Any) -> ModelT:
@@ -77,7 +83,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         return found
 
     def create(self, *args: Any, **values: Any) -> ModelT:
-        """Create a row. Straight on the result of `for_owner`, the row gets that owner."""
+        """Create a row. After `for_owner`, the row gets that owner."""
         return super().create(*args, **self._owner(), **attributes(self.model, values))
 
     def create_many(self, items: Iterable[Any]) -> list[str]:
@@ -87,13 +93,12 @@ class OwnedQuerySet(QuerySet[ModelT]):
         the one before, so newest first is their order. Like `bulk_create`, this calls no `save()` and sends
         no signals. Raises ValidationError and IntegrityError.
         """
-        using = self._writer()
-        now, shared = timezone.now(), {**self._owner(), **stamps()}
+        using, now = self._writer(), timezone.now()
         rows: list[Any] = []
         for place, item in enumerate(items):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
-            rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **shared, **values}))
+            rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **values}))
         self._insert_many(rows, using, lambda: copy_in(using, rows) or QuerySet.bulk_create(self, rows))
         return [row.pk for row in rows]
 
@@ -101,45 +106,47 @@ class OwnedQuerySet(QuerySet[ModelT]):
         """Create rows as Django does."""
         if kwargs.get("update_conflicts"):
             raise NotSupportedError("update_conflicts would replace versions without keeping them.")
-        rows, stamped = list(objs), stamps()
-        for row in rows:
-            vars(row).update(stamped)
-        create = super().bulk_create
+        rows, create = list(objs), super().bulk_create
         self._insert_many(rows, self._writer(), lambda: create(rows, *args, **kwargs))
         return rows
 
     def _insert_many(self, rows: list[Any], using: str, insert: Any) -> None:
-        for owner in {row.owner_id for row in rows} if owned_keys(self.model) else {None}:
-            theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
-            names = checked(self.model)
-            check_values(self.model, using, owner, {n: [row.get(n) for row in theirs] for n in names})
+        number_new(using, rows, **stamps(), **self._owner())
+        check_rows(self.model, using, rows)
         with transaction.atomic(using=using, savepoint=False):
             if rows:
                 insert()
             for owner in {row.owner_id for row in rows}:
                 note_write(using, owner)
 
+    def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
+        """Set fields of rows as Django does, through `update`. Raises ValidationError."""
+        rows, names = list(objs), list(fields)
+        check_integers(self.model, self._writer(), rows, names)
+        return super().bulk_update(rows, names, *args, **kwargs)
+
     def update(self, **values: Any) -> int:
-        """Set fields of all rows, and keep the versions that this replaces. Raises ValidationError."""
+        """Set fields of all rows, and keep their versions. Raises ValidationError and VersionConflict."""
         if not values:
             return super().update()
-        using = self._writer()
-        columns = {name: [value] for name, value in attributes(self.model, values).items()}
-        names = {key.attname for key in owned_keys(self.model)} & columns.keys()
-        for owner in self._owners() if names else {None}:
-            check_values(self.model, using, owner, columns)
+        rows = self.using(self._writer())
+        check_update(rows, values)
         news = {"updated_at": timezone.now(), **values, **stamps(), "version": F("version") + 1}
-        with transaction.atomic(using=using, savepoint=False):
-            keep(self._plain())
+        with transaction.atomic(using=rows.db, savepoint=False):
+            number = keep(locked(rows))
             self._note_writes()
-            return QuerySet.update(kept(self), **news)
+            if (updated := QuerySet.update(kept(self), **news)) != number:
+                raise VersionConflict
+            return updated
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows, and keep their versions."""
+        self.exclude(pk=None)  # raises TypeError for a slice
         with transaction.atomic(using=self._writer(), savepoint=False):
-            keep_deleted(self._plain())
+            rows = locked(self.using(self._writer()))
+            keep_deleted(rows)
             self._note_writes()
-            return QuerySet.delete(kept(self))
+            return QuerySet.delete(kept(rows))
 
     delete.alters_data = update.alters_data = create_many.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
@@ -151,16 +158,9 @@ class OwnedQuerySet(QuerySet[ModelT]):
     def _owner(self) -> dict[str, Any]:
         return {} if self.owner_id is None else {"owner_id": self.owner_id}
 
-    def _plain(self) -> "QuerySet[Any]":
-        """Return the same rows, without what cannot be locked, as joins and groups."""
-        return QuerySet(self.model, using=self._writer()).filter(pk__in=self.order_by().values("pk"))
-
-    def _owners(self) -> set[Any]:
-        return set(self.order_by().values_list("owner_id", flat=True).distinct())
-
     def _note_writes(self) -> None:
         if settings.REPLICA_URL:
-            for owner in self._owners():
+            for owner in set(self.order_by().values_list("owner_id", flat=True).distinct()):
                 note_write(self.db, owner)
 
 

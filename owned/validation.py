@@ -1,11 +1,12 @@
 """What a row must not hold, checked before it is written: integers and keys that no constraint refuses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import connections, models
+from django.db.models import Exists, F, OuterRef, Value
 
 from owned.compiled import integer_range
 from owned.states import columns
@@ -27,6 +28,20 @@ def owned_keys(model: type[models.Model]) -> tuple["models.ForeignKey[Any, Any]"
     """Return the foreign keys to owned objects, which must have the same owner."""
     keys = (f for f in columns(model) if isinstance(f, models.ForeignKey))
     return tuple(key for key in keys if issubclass(key.related_model, Stamped))
+
+
+def unversioned_keys(model: type[models.Model]) -> list[str]:
+    """Return the foreign keys through which Django changes or deletes rows without keeping versions."""
+    refusals = {models.PROTECT, models.RESTRICT, models.DO_NOTHING}
+    followed = {*refusals, models.CASCADE, models.SET_NULL}  # to owned objects, by `owned.versions`
+    names = []
+    for key in columns(model):
+        if key.is_relation and key.name != "owner":
+            target, link = cast(Any, key).related_model, cast(Any, key).remote_field
+            may = followed if issubclass(target, Stamped) else refusals
+            if link.parent_link or link.on_delete not in may:
+                names.append(key.name)
+    return names
 
 
 @cache
@@ -99,8 +114,11 @@ def check_values(
         if not all(low <= field.get_prep_value(value) <= high for value in values):
             errors[field.name] = ValidationError(f"must be between {low} and {high}", code="out_of_range")
     for key in owned_keys(model):
-        ids = set(map(key.target_field.to_python, given(columns.get(key.attname, ()))))
-        if ids:
+        values = list(columns.get(key.attname, ()))
+        ids = set(map(key.target_field.to_python, given(values)))
+        if any(hasattr(value, "resolve_expression") for value in values):
+            errors[key.name] = ValidationError("must not be an expression", code="unknown_id")
+        elif ids:
             target, name = key.related_model, key.target_field.attname
             mine: models.QuerySet[Any] = models.QuerySet(target, using=using).filter(
                 owner_id=owner, **{f"{name}__in": ids}
@@ -109,6 +127,51 @@ def check_values(
                 errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
     if errors:
         raise ValidationError(errors)
+
+
+def check_rows(model: type[models.Model], using: str, rows: Iterable[Any]) -> None:
+    """Check rows that are about to be created. Raises ValidationError."""
+    for owner in {row.owner_id for row in rows} if owned_keys(model) else {None}:
+        theirs = [vars(row) for row in rows if owner in (None, row.owner_id)]
+        check_values(model, using, owner, {n: [row.get(n) for row in theirs] for n in checked(model)})
+
+
+def check_integers(
+    model: type[models.Model], using: str, rows: Iterable[Any], names: Collection[str]
+) -> None:
+    """Check the integers of some fields. Raises ValidationError."""
+    fields = [field.attname for field in integer_fields(model) if field.name in names]
+    check_values(model, using, None, {name: [getattr(row, name) for row in rows] for name in fields})
+
+
+def check_update(rows: "models.QuerySet[Any]", values: Mapping[str, Any]) -> None:
+    """Check what an update is about to set, which may be computed for each row. Raises ValidationError."""
+    model: Any = rows.model
+    names = foreign_keys(model)
+    news = {names.get(name, name): v.pk if isinstance(v, models.Model) else v for name, v in values.items()}
+    keys = {key.attname for key in owned_keys(model)}
+    check_values(model, rows.db, None, {n: [v] for n, v in news.items() if n not in keys})
+    errors, owner = {}, news.get("owner_id", F("owner_id"))
+    for key in owned_keys(model):
+        if {"owner_id", key.attname} & news.keys() and news.get(key.attname, owner) is not None:
+            targets: models.QuerySet[Any] = models.QuerySet(key.related_model, using=rows.db)
+            mine = targets.filter(
+                owner_id=OuterRef("new_owner"), **{key.target_field.attname: OuterRef("new_key")}
+            )
+            found = rows.order_by().annotate(
+                new_owner=_expression(owner, model._meta.get_field("owner")),
+                new_key=_expression(news.get(key.attname, F(key.attname)), key),
+            )
+            if found.filter(~Exists(mine), new_key__isnull=False).exists():
+                errors[key.name] = ValidationError("is not the ID of one of your objects", code="unknown_id")
+    if errors:
+        raise ValidationError(errors)
+
+
+def _expression(value: Any, key: Any) -> Any:
+    target = key.target_field
+    is_computed = hasattr(value, "resolve_expression")
+    return value if is_computed else Value(target.to_python(value), target)
 
 
 def given(values: Iterable[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 Creating an object writes nothing here: the row itself says who made its current version.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, Exists, F, Max, OuterRef, QuerySet, Value, When
 from django.utils import timezone
 
 from owned.actors import current_actor
 from owned.compiled import CompiledCopy, Parameter
-from owned.ids import ID_LENGTH
+from owned.ids import ID_LENGTH, NewID
 from owned.statements import where
 from owned.states import State, columns
 
@@ -103,6 +104,22 @@ def _columns(rows: "QuerySet[Any]", **values: Any) -> "QuerySet[Any, Any]":
 def kind_of(model: type[models.Model]) -> str:
     """Return what versions call a model."""
     return columns(model)[-1].model._meta.label_lower
+
+
+def next_versions(using: str, rows: Sequence[Any]) -> list[int]:
+    """Return the version of each row that is about to be created: not 1 if a deleted row had its id."""
+    given = [row.pk for row in rows if not isinstance(row.pk, NewID)]
+    kept = Version.objects.using(using).filter(object_id__in=given)
+    last = dict(kept.values_list("object_id").annotate(Max("version")).order_by()) if given else {}
+    return [last.get(row.pk, 0) + 1 for row in rows]
+
+
+def number_new(using: str, rows: Sequence[Any], **shared: Any) -> None:
+    """Set the versions of rows that are about to be created, and values that they share."""
+    for row, version in zip(rows, next_versions(using, rows), strict=True):
+        row.pk = str(row.pk) if row.pk else row.pk  # which is no NewID from now on
+        for name, value in {**shared, "version": version}.items():
+            setattr(row, name, value)
 
 
 @cache

@@ -109,7 +109,7 @@ def _constraint(request: HttpRequest, error: IntegrityError) -> HttpResponse:
         raise error
     if violation.unique:
         return Problem(types.CONFLICT, violation.message).response(request)
-    at = place("body", [violation.field])
+    at = place("body", [violation.field] if violation.field else [])
     return invalid({**at, "detail": violation.message, "code": violation.code}).response(request)
 
 

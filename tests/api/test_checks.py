@@ -274,6 +274,39 @@ class OwnedModelCheckTests(SimpleTestCase):
         self.assertEqual(self.ids(Labelled), ["api.E013"])
         self.assertEqual(self.ids(Sample), [])
 
+    @isolate_apps("tests.example")
+    def test_keys_that_change_rows_without_versions_are_errors(self) -> None:
+        class Plain(models.Model):
+            class Meta:
+                app_label = "example"
+
+        class Kept(OwnedModel):
+            plain = models.ForeignKey(Plain, models.PROTECT)
+            whole = models.ForeignKey("self", models.CASCADE)
+            other = models.ForeignKey("self", models.SET_NULL, null=True)
+
+            class Meta:
+                app_label = "example"
+
+        class Lost(OwnedModel):
+            one = models.ForeignKey(Plain, models.CASCADE)
+            two = models.ForeignKey(Plain, models.SET_NULL, null=True)
+            three = models.ForeignKey(Kept, models.SET_DEFAULT, null=True, default=None)
+
+            class Meta:
+                app_label = "example"
+
+        class Special(Kept):
+            class Meta:
+                app_label = "example"
+
+        def found(model: type[OwnedModel]) -> list[str]:
+            return [error.msg.rpartition(": ")[2] for error in check_owned_model(model)]
+
+        self.assertEqual(found(Kept), [])
+        self.assertEqual(found(Lost), ["'one'.", "'two'.", "'three'."])
+        self.assertEqual(found(Special), ["'kept_ptr'."])
+
 
 class HiddenOperationTests(CheckCase, ApiTestCase):
     def test_a_hidden_operation_is_a_500_problem_and_the_others_are_served(self) -> None:

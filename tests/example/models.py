@@ -75,4 +75,11 @@ class Sample(OwnedModel):
 
     class Meta:
         indexes = owned_indexes("name")
-        constraints = [models.UniqueConstraint(fields=["owner", "code"], name="sample_code")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "code"], name="sample_code"),
+            models.CheckConstraint(
+                condition=~models.Q(name=F("code")),
+                name="sample_name_is_no_code",
+                violation_error_message="The name must differ from the code.",
+            ),
+        ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, NotSupportedError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Subquery, Value
 from django.db.transaction import TransactionManagementError
 from django.test import TransactionTestCase
 from django.utils import timezone
@@ -89,6 +89,20 @@ class OwnerTests(ThingTestCase):
             self.assertEqual(Thing.objects.for_owner(self.alice).get_for_update(row.pk), row)
             with self.assertRaises(Thing.DoesNotExist):
                 Thing.objects.for_owner(self.bob).get_for_update(row.pk)
+
+    def test_the_owner_stays_with_what_is_made_of_the_rows(self) -> None:
+        rows = Thing.objects.for_owner(self.alice)
+        made = [
+            rows.update_or_create(name="a")[0],
+            rows.get_or_create(name="b")[0],
+            rows.select_for_update().create(name="c"),
+            rows.filter(name="d").create(name="d"),
+            *rows.bulk_create([Thing(name="e"), Thing(name="f", owner=self.bob)]),
+        ]
+        ids = rows.create_many([{"name": "g", "owner": self.bob}, {"name": "h", "owner_id": self.bob.pk}])
+        made += Thing.objects.filter(pk__in=ids)
+        self.assertEqual([row.owner for row in made], [self.alice] * 8)
+        self.assertEqual(rows.count(), 8)
 
 
 class LockTests(TransactionTestCase):
@@ -202,6 +216,58 @@ class UpdateTests(ThingTestCase):
         Thing.objects.update_or_create(pk=rows[0].pk, defaults={"name": "c"})
         names = list(Thing.objects.order_by("name").values_list("name", "version"))
         self.assertEqual((names, Version.objects.count()), ([("b", 2), ("c", 3)], 3))
+
+    def test_bulk_update_refuses_integers_that_the_column_cannot_hold(self) -> None:
+        row = self.thing(number=7)
+        row.number = 2**63 + 1
+        with self.assertRaises(ValidationError) as caught:
+            Thing.objects.bulk_update([row], ["number"])
+        self.assertEqual(caught.exception.error_dict["number"][0].code, "out_of_range")
+        self.assertEqual(Thing.objects.get().number, 7)
+
+    def test_no_update_refers_to_the_object_of_someone_else(self) -> None:
+        def bulk_update(whole: Any) -> int:
+            row = rows.get()
+            row.whole = whole
+            return Thing.objects.bulk_update([row], ["whole"])
+
+        mine, theirs = self.thing(), self.thing(owner=self.bob)
+        rows = Thing.objects.filter(pk=self.thing().pk)
+        writes: tuple[Any, ...] = (
+            bulk_update,
+            lambda whole: rows.update(whole=whole),
+            lambda whole: rows.update(whole_id=Value(whole.pk)),
+            lambda whole: rows.update(whole=Subquery(Thing.objects.filter(pk=whole.pk).values("pk"))),
+            lambda whole: rows.update(whole=whole, owner=whole.owner if whole == mine else self.alice),
+        )
+        for place, write in enumerate(writes):
+            with self.subTest(place):
+                self.assertEqual(write(mine), 1)
+                with self.assertRaises(ValidationError) as caught, transaction.atomic():
+                    write(theirs)
+                self.assertEqual(caught.exception.error_dict["whole"][0].code, "unknown_id")
+                self.assertEqual(rows.get().whole, mine)
+        with self.assertRaises(ValidationError):
+            rows.update(whole=5)
+        self.assertEqual(rows.update(whole=None), 1)
+
+    def test_an_update_of_the_owner_checks_what_the_rows_refer_to(self) -> None:
+        row = self.thing(whole=self.thing())
+        rows = Thing.objects.filter(pk=row.pk)
+        for owner in (self.bob, self.bob.pk, Value(self.bob.pk)):
+            with self.assertRaises(ValidationError):
+                rows.update(owner=owner)
+        theirs = self.thing(owner=self.bob)
+        self.assertEqual(rows.update(owner=self.bob, whole=theirs), 1)
+        self.assertEqual((rows.get().owner, rows.get().whole), (self.bob, theirs))
+
+    def test_a_key_of_a_saved_row_is_no_expression(self) -> None:
+        theirs, row = self.thing(owner=self.bob), self.thing()
+        with self.assertRaises(ValidationError):
+            row.change(whole_id=Value(theirs.pk))
+        with self.assertRaises(ValidationError):
+            Thing.objects.for_owner(self.alice).create_many([{"name": "a", "whole_id": Value(theirs.pk)}])
+        self.assertEqual(Thing.objects.filter(whole=theirs).count(), 0)
 
     def test_a_slice_cannot_be_updated_or_deleted(self) -> None:
         self.thing()

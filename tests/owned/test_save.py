@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from threading import Barrier, Thread
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F
@@ -48,6 +48,12 @@ class SaveTests(ThingTestCase):
         with self.assertNumQueries(0):
             row.save(update_fields=[])
         self.assertEqual((row.version, versions()), (1, []))
+
+    def test_a_change_of_a_field_that_does_not_exist_is_an_error(self) -> None:
+        row = self.thing()
+        with self.assertRaises(FieldDoesNotExist):
+            row.change(number=1, nmae="b")
+        self.assertEqual((Thing.objects.get().version, versions()), (1, []))
 
     def test_of_two_savers_of_one_version_one_wins(self) -> None:
         self.thing()
@@ -243,6 +249,48 @@ class SaveTests(ThingTestCase):
         with self.assertRaises(IntegrityError), transaction.atomic():
             self.thing(id=row.pk, name="b")
         self.assertEqual(Thing.objects.get().name, "a")
+
+    def test_a_loaded_row_with_the_id_of_another_overwrites_nothing(self) -> None:
+        row, theirs = self.thing(), self.thing(owner=self.bob, name="theirs")
+        row = Thing.objects.get(pk=row.pk)
+        row.pk = theirs.pk
+        with self.assertRaises(IntegrityError), transaction.atomic():
+            row.save()
+        stored = Thing.objects.get(pk=theirs.pk)
+        self.assertEqual((stored.name, stored.owner, stored.version), ("theirs", self.bob, 1))
+
+    def test_an_id_that_is_used_again_goes_on_after_the_deletion(self) -> None:
+        def create() -> Any:
+            return Thing.objects.create(id=id, owner=self.alice, name="again")
+
+        def restore() -> Any:
+            old.save(force_insert=True)
+            return old
+
+        def create_many() -> Any:
+            Thing.objects.for_owner(self.alice).create_many([{"name": "new"}, {"id": id, "name": "again"}])
+            self.assertEqual(Thing.objects.get(name="new").version, 1)
+            return Thing.objects.get(pk=id)
+
+        def bulk_create() -> Any:
+            return Thing.objects.bulk_create([Thing(id=id, owner=self.alice, name="again")])[0]
+
+        id, last = self.thing().pk, 1
+        for again in (create, restore, create_many, bulk_create):
+            old = Thing.objects.get(pk=id)
+            Thing.objects.get(pk=id).delete()
+            row = again()
+            self.assertEqual(row.version, last + 2)
+            row.change(number=1)
+            last = row.version
+            self.assertEqual(Thing.objects.get(pk=id).version, last)
+        numbers = Version.objects.filter(object_id=id).order_by("version").values_list("version", flat=True)
+        self.assertEqual(list(numbers), list(range(1, last)))
+
+    def test_a_new_row_looks_for_no_versions(self) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            self.thing()
+        self.assertFalse([query["sql"] for query in queries if "owned_version" in query["sql"]])
 
     def test_related_objects_stay_as_they_are(self) -> None:
         row, friend = self.thing(), self.thing()

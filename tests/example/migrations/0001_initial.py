@@ -122,4 +122,8 @@ class Migration(migrations.Migration):
             model_name='sample',
             constraint=models.UniqueConstraint(fields=('owner', 'code'), name='sample_code'),
         ),
+        migrations.AddConstraint(
+            model_name='sample',
+            constraint=models.CheckConstraint(condition=models.Q(('name', models.F('code')), _negated=True), name='sample_name_is_no_code', violation_error_message='The name must differ from the code.'),
+        ),
     ]
