@@ -90,11 +90,11 @@ class OwnedModel(Stamped):
         note_write(using, self.owner_id)
 
     def _insert(self, using: str, force_insert: Any) -> None:
-        self.version = 1 if isinstance(self.pk, NewID) or not self.pk else next_versions(using, [self])[0]
+        own = 1 if self._loaded else self.version
+        self.version = own if isinstance(self.pk, NewID) or not self.pk else next_versions(using, [self])[0]
         if self._state.adding:
             self.updated_at = self.created_at
-        vars(self).update(stamps())
-        self._loaded = {}
+        vars(self).update(stamps(), _loaded={})
         super().save(
             force_insert=force_insert or True, using=using
         )  # Django would overwrite a row of this id
