@@ -20,6 +20,9 @@ from owned.versions import VersionConflict, keep, keep_deleted, kept, number_new
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
+BATCH = 1000
+"""Rows of one statement. PostgreSQL takes at most 65,535 parameters, which Django 5.2 does not observe."""
+
 
 class OwnedQuerySet(QuerySet[ModelT]):
     """Rows of owned objects. Ownership is decided in `for_owner`, and only there."""
@@ -99,15 +102,19 @@ class OwnedQuerySet(QuerySet[ModelT]):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
             rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **values}))
-        self._insert_many(rows, using, lambda: copy_in(using, rows) or QuerySet.bulk_create(self, rows))
+        self._insert_many(
+            rows, using, lambda: copy_in(using, rows) or QuerySet.bulk_create(self, rows, BATCH)
+        )
         return [row.pk for row in rows]
 
-    def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+    def bulk_create(
+        self, objs: Iterable[ModelT], batch_size: int | None = None, *args: Any, **kwargs: Any
+    ) -> list[ModelT]:
         """Create rows as Django does."""
         if kwargs.get("update_conflicts"):
             raise NotSupportedError("update_conflicts would replace versions without keeping them.")
         rows, create = list(objs), super().bulk_create
-        self._insert_many(rows, self._writer(), lambda: create(rows, *args, **kwargs))
+        self._insert_many(rows, self._writer(), lambda: create(rows, batch_size or BATCH, *args, **kwargs))
         return rows
 
     def _insert_many(self, rows: list[Any], using: str, insert: Any) -> None:
@@ -119,11 +126,13 @@ class OwnedQuerySet(QuerySet[ModelT]):
             for owner in {row.owner_id for row in rows}:
                 note_write(using, owner)
 
-    def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
+    def bulk_update(
+        self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
         """Set fields of rows as Django does, through `update`. Raises ValidationError."""
         rows, names = list(objs), list(fields)
         check_integers(self.model, self._writer(), rows, names)
-        return super().bulk_update(rows, names, *args, **kwargs)
+        return super().bulk_update(rows, names, batch_size or BATCH)
 
     def update(self, **values: Any) -> int:
         """Set fields of all rows, and keep their versions. Raises ValidationError and VersionConflict."""

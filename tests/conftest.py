@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 from django.conf import settings
 
-# These tests need PostgreSQL: sessions, standbys and connection poolers.
+# These tests need PostgreSQL: locks, sessions, standbys and connection poolers.
 collect_ignore = ["postgresql"] if settings.ON_SQLITE else []
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

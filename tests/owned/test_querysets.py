@@ -1,6 +1,6 @@
 """The querysets of owned models: Django's own, which keep versions and know whose rows they are."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -169,6 +169,16 @@ class ManyTests(ThingTestCase):
             Thing.objects.bulk_create(
                 [Thing(owner=self.alice)], update_conflicts=True, unique_fields=["id"], update_fields=["name"]
             )
+
+    def test_there_may_be_more_values_than_a_statement_has_parameters(self) -> None:
+        day = date(2026, 1, 1)
+        rows = [Simulation(owner=self.alice, name="a", start_date=day, end_date=day) for _ in range(10_000)]
+        Simulation.objects.bulk_create(rows)
+        for row in rows:
+            row.name = "b"
+        fields = ["name", "start_date", "end_date"]
+        self.assertEqual(Simulation.objects.bulk_update(rows, fields), len(rows))
+        self.assertEqual(Simulation.objects.filter(name="b").delete()[0], len(rows))
 
     def test_many_rows_of_every_type_are_what_create_makes(self) -> None:
         from tests.owned.test_states import VALUES

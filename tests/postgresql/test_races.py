@@ -4,7 +4,6 @@ from collections.abc import Callable
 from threading import Thread
 from time import monotonic
 from typing import Any
-from unittest import skipUnless
 
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
@@ -17,7 +16,6 @@ from tests.example.models import Place, Sample
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
 
 
-@skipUnless(connection.vendor == "postgresql", "SQLite has one writer at a time")
 class RaceTests(TransactionTestCase):
     def setUp(self) -> None:
         self.alice = User.objects.create(username="alice")
@@ -77,7 +75,6 @@ class RaceTests(TransactionTestCase):
         self.assertEqual(list(kept.values_list("version", flat=True)), [1, 2])
 
 
-@skipUnless(connection.vendor == "postgresql", "SQLite takes no lists of locked rows")
 class ManyRowsTests(TransactionTestCase):
     def test_more_rows_than_a_statement_has_parameters_are_updated(self) -> None:
         alice = User.objects.create(username="alice")
