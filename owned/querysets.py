@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from owned.ids import ID_PATTERN
-from owned.postgresql.copying import copy_in
+from owned.postgresql.copying import BATCH, copy_in
 from owned.postgresql.locks import locked
 from owned.postgresql.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
@@ -19,9 +19,6 @@ from owned.validation import attributes, check_integers, check_rows, check_updat
 from owned.versions import VersionConflict, keep, keep_deleted, kept, number_new, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
-
-BATCH = 1000
-"""Rows of one statement. PostgreSQL takes at most 65,535 parameters, which Django 5.2 does not observe."""
 
 
 class OwnedQuerySet(QuerySet[ModelT]):
@@ -107,14 +104,12 @@ class OwnedQuerySet(QuerySet[ModelT]):
         )
         return [row.pk for row in rows]
 
-    def bulk_create(
-        self, objs: Iterable[ModelT], batch_size: int | None = None, *args: Any, **kwargs: Any
-    ) -> list[ModelT]:
+    def bulk_create(self, objs: Iterable[Any], batch_size: Any = None, *args: Any, **options: Any) -> Any:
         """Create rows as Django does."""
-        if kwargs.get("update_conflicts"):
+        if options.get("update_conflicts"):
             raise NotSupportedError("update_conflicts would replace versions without keeping them.")
-        rows, create = list(objs), super().bulk_create
-        self._insert_many(rows, self._writer(), lambda: create(rows, batch_size or BATCH, *args, **kwargs))
+        rows, create, size = list(objs), super().bulk_create, batch_size or BATCH
+        self._insert_many(rows, self._writer(), lambda: create(rows, size, *args, **options))
         return rows
 
     def _insert_many(self, rows: list[Any], using: str, insert: Any) -> None:
@@ -126,9 +121,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
             for owner in {row.owner_id for row in rows}:
                 note_write(using, owner)
 
-    def bulk_update(
-        self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None
-    ) -> int:
+    def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: Any = None) -> int:
         """Set fields of rows as Django does, through `update`. Raises ValidationError."""
         rows, names = list(objs), list(fields)
         check_integers(self.model, self._writer(), rows, names)

@@ -11,6 +11,9 @@ from ops.wrappers import watched
 from owned.compiled import quoted
 from owned.states import columns
 
+BATCH = 1000
+"""Rows of one INSERT or UPDATE. A statement takes 65,535 parameters, which Django 5.2 does not observe."""
+
 
 def copy_in(using: str, rows: list[Any]) -> bool:
     """Create rows of one model in the caller's transaction, as `bulk_create` would.
