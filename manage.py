@@ -11,6 +11,6 @@ if __name__ == "__main__":
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(str(error))  # one line that says how to mend it, not a traceback
+        sys.exit(str(error))  # one line that says how to fix it, not a traceback
     except OperationalError as error:
         sys.exit(f"The database of DATABASE_URL fails: {' '.join(str(error).split())}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from django.db import models
@@ -68,10 +69,10 @@ class Selection(BaseModel):
         """The sort key without its direction."""
         return self.sort.removeprefix("-")
 
-    @property
+    @cached_property
     def filters(self) -> dict[str, Any]:
         """The filters that were sent or have a default, with their values."""
-        values = {name: getattr(self, name) for name in sorted(type(self).model_fields) if name != "sort"}
+        values = {name: getattr(self, name) for name in type(self).model_fields if name != "sort"}
         return {name: value for name, value in values.items() if value is not None}
 
     def of(self, rows: QuerySet[ModelT]) -> QuerySet[ModelT]:

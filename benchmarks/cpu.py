@@ -23,6 +23,9 @@ ROUNDS = 9
 BODY = {"name": "Monsoon season", "start_date": "2026-06-01", "end_date": "2026-09-30"}
 
 
+Call = Callable[..., bytes]
+
+
 def main() -> None:
     """Measure a checkout."""
     checkout = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
@@ -31,13 +34,16 @@ def main() -> None:
     sys.argv = ["gunicorn"]  # the settings of the service, not those of manage.py
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["RATE_LIMIT"] = "900000000/minute"  # counted, and never reached
+    sys.stdout.write(f"{json.dumps(measure(service()))}\n")
 
+
+def service() -> Call:
+    """Return what sends a request to the service: a method, a path below the simulations, and a body."""
     from django.core.wsgi import get_wsgi_application
 
     application = get_wsgi_application()
 
     from django.core.management import call_command
-    from django.db import connection
 
     call_command("migrate", verbosity=0)
     from accounts.models import ApiKey, User
@@ -68,19 +74,25 @@ def main() -> None:
         assert status[0].startswith("2"), (status, content)
         return content
 
+    return call
+
+
+def measure(call: Call) -> dict[str, int]:
+    """Return the microseconds of each kind of request."""
+    from django.db import connection
+
     one = json.dumps(BODY).encode()
     many = json.dumps({"items": [BODY] * 1000}).encode()
     ids = cycle([json.loads(call("POST", "", one))["id"] for _ in range(150)])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    measured = {
+    return {
         "get": microseconds(lambda: call("GET", f"/{next(ids)}"), 400),
         "list of 100": microseconds(lambda: call("GET", ""), 150),
         "create": microseconds(lambda: call("POST", "", one), 200),
         "replace": microseconds(lambda: call("PUT", f"/{next(ids)}", one), 200),
         "bulk of 1,000": microseconds(lambda: call("POST", "/bulk", many), 5),
     }
-    sys.stdout.write(f"{json.dumps(measured)}\n")
 
 
 def microseconds(act: Callable[[], object], times: int) -> int:

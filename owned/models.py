@@ -95,9 +95,8 @@ class OwnedModel(Stamped):
         if self._state.adding:
             self.updated_at = self.created_at
         vars(self).update(stamps(), _loaded={})
-        super().save(
-            force_insert=force_insert or True, using=using
-        )  # Django would overwrite a row of this id
+        # Without `force_insert`, Django would overwrite a row of this id.
+        super().save(force_insert=force_insert or True, using=using)
         self.id = str(self.id)  # which is no NewID from now on
         self._remember()
         self._refresh_computed(using, generated=False)

@@ -99,9 +99,8 @@ class OwnedQuerySet(QuerySet[ModelT]):
             time = now - timedelta(microseconds=place)
             values = item if isinstance(item, Mapping) else own_fields(self.model, item)
             rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **values}))
-        self._insert_many(
-            rows, using, lambda: copy_in(using, rows) or QuerySet.bulk_create(self, rows, BATCH)
-        )
+        insert = QuerySet.bulk_create
+        self._insert_many(rows, using, lambda: copy_in(using, rows) or insert(self, rows, BATCH))
         return [row.pk for row in rows]
 
     def bulk_create(self, objs: Iterable[Any], batch_size: Any = None, *args: Any, **options: Any) -> Any:

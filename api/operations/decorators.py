@@ -6,7 +6,7 @@ what cannot be sent is not stored either.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import wraps
@@ -54,11 +54,12 @@ class Exchange:
     began: bool = False
     retry: Retry | None = None
 
-    def begin(self, request: HttpRequest) -> HttpResponseBase | None:
+    def begin(self, request: HttpRequest, values: Mapping[str, Any]) -> HttpResponseBase | None:
         """Check what validation does not; begin the transaction of a write.
 
         Returns the stored response where the request is a retry. Raises Problem.
         """
+        self.own = next((each for each in values.values() if isinstance(each, HttpResponse)), None)
         if request.META.get("QUERY_STRING"):
             check_names(request, self.plan.query)
         caller = getattr(request, "auth", None)
@@ -133,10 +134,9 @@ def act(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(request: HttpRequest, *args: Any, **values: Any) -> Any:
         exchange: Exchange = request.exchange  # type: ignore[attr-defined]
-        stored = exchange.begin(request)
+        stored = exchange.begin(request, values)
         if stored is not None:
             return stored
-        exchange.own = next((each for each in values.values() if isinstance(each, HttpResponse)), None)
         result = function(request, *args, **values)
         return exchange.plan.objects.respond(request, result, exchange.headers)
 
@@ -144,11 +144,10 @@ def act(function: Callable[..., Any]) -> Callable[..., Any]:
     async def async_call(request: HttpRequest, *args: Any, **values: Any) -> Any:
         exchange: Exchange = request.exchange  # type: ignore[attr-defined]
         begin = exchange.begin if request.method in SAFE_METHODS else sync_to_async(exchange.begin)
-        stored = begin(request)
+        stored = begin(request, values)
         stored = await stored if inspect.isawaitable(stored) else stored
         if stored is not None:
             return stored
-        exchange.own = next((each for each in values.values() if isinstance(each, HttpResponse)), None)
         result = await function(request, *args, **values)
         return exchange.plan.objects.respond(request, result, exchange.headers)
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from owned.compiled import cursor_of
 
 REPLICA = "replica"
-KEPT = 3600  # seconds that a place is remembered: a standby that is further behind has to be mended
+KEPT = 3600  # seconds that a place is remembered: a standby that is further behind has to be repaired
 PAUSE = 5  # seconds for which a process reads from the primary alone, when one of the others did not answer
 EVERYTHING = 2**53 - 1  # the largest score that Redis keeps exactly; 9 petabytes of changes
 WRITTEN = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"

@@ -19,8 +19,8 @@ from api.objects import get_to_change
 from api.paging import paginate
 from api.requests import ApiRequest
 from api.schemas import OwnedOut, Page, PageQuery
-from config import urls
 from owned.querysets import OwnedQuerySet
+from tests.example import urls as example
 from tests.example.models import Place, Sample
 from tests.example.schemas import (
     AliasedOut,
@@ -188,10 +188,6 @@ def update_directly(request: ApiRequest, id: Id, body: SamplePatch) -> Sample:
     return get_to_change(request, mine(request), id).change(**body.model_dump(exclude_unset=True))
 
 
-handler400, handler403, handler404, handler500 = (
-    urls.handler400,
-    urls.handler403,
-    urls.handler404,
-    urls.handler500,
-)
-urlpatterns = [path("api/", api.urls), *urls.urlpatterns[1:]]
+handler400, handler403 = example.handler400, example.handler403
+handler404, handler500 = example.handler404, example.handler500
+urlpatterns = [path("api/", api.urls), *example.urlpatterns[1:]]
