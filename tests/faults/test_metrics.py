@@ -106,6 +106,13 @@ class MetricsTests(ServiceTestCase):
         wait_until(lambda: self.gauges() == 2)
         self.assertLessEqual(len(self.files()), 2 * FILES)
 
+    def test_a_worker_that_is_killed_while_it_creates_a_file_hides_no_metrics(self) -> None:
+        server = self.serve()
+        self.list_at_once(server)
+        (folder,) = self.folders()
+        (folder / "counter_9.db").touch()
+        self.assertEqual(Shown(server).requests(), CALLERS)
+
     def test_replaced_workers_lose_no_count_and_leave_no_files(self) -> None:
         server = self.serve("--max-requests=3")
         seen = set(children(server.process.pid))
