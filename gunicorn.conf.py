@@ -25,7 +25,7 @@ util.write_error = write_problem  # gunicorn has no setting for it
 wsgi_app = "config.wsgi"
 bind = [f"[{host}]:{settings.PORT}" if ":" in host else f"{host}:{settings.PORT}"]  # IPv6 takes brackets
 workers = settings.WEB_CONCURRENCY
-# Proxies whose X-Forwarded-Proto is believed; `ops.middleware.proxies` believes their X-Forwarded-For. A
+# Proxies whose X-Forwarded-Proto is believed; `ops.proxies` believes their X-Forwarded-For. A
 # socket for both IPv4 and IPv6 (HOST=::) reports IPv4 addresses as IPv6.
 forwarded_allow_ips = ",".join(
     [

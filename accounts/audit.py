@@ -8,7 +8,7 @@ from django.contrib.admin.models import DELETION, LogEntry
 from django.db import models
 from django.http import HttpRequest
 
-from ops.middleware.request_ids import current_request_id
+from ops.middleware.requests import current_request_id
 
 
 def record(user: models.Model, row: models.Model, action: int, text: str) -> None:

@@ -64,11 +64,12 @@ class ApiKeyAuth(APIKeyHeader):
         """Return the caller, or None if the key is invalid. A wrong checksum costs no query."""
         if key is None or not is_well_formed(key):
             return None
-        rows = VALID_KEY.first_rows(digest=digest_of(key), now=timezone.now())
+        now = timezone.now()
+        rows = VALID_KEY.rows(digest=digest_of(key), now=now)
         if not rows:
             return None
         caller = KeyCaller(*rows[0])
-        if caller.last_used_at is None or caller.last_used_at < timezone.now() - LAST_USED_PRECISION:
+        if caller.last_used_at is None or caller.last_used_at < now - LAST_USED_PRECISION:
             note_use(caller)
         return caller
 

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
@@ -19,55 +18,42 @@ logger = logging.getLogger(__name__)
 _reported = -math.inf
 
 
-@dataclass(frozen=True)
-class Window:
-    """How much of a quota has been used, and the number of seconds until it resets."""
-
-    quota: int
-    length: int
-    used: int
-    reset: int
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers."""
-        return {
-            "RateLimit-Policy": f'"key";q={self.quota};w={self.length}',
-            "RateLimit": f'"key";r={max(self.quota - self.used, 0)};t={self.reset}',
-        }
-
-    def enforce(self) -> None:
-        """Raise a 429 problem above the quota."""
-        if self.used > self.quota:
-            detail = f"More than {self.quota} requests in {self.length} seconds; wait {self.reset} seconds."
-            raise Problem(RATE_LIMITED, detail, headers={"Retry-After": str(self.reset)})
-
-
 def admit(request: HttpRequest, caller: Caller) -> None:
     """Count a request of an authenticated caller, and set its rate headers. Raises a 429 problem."""
     request.auth = caller  # type: ignore[attr-defined]  # which a refusal needs too
     if settings.RATE_LIMIT is None:
         return
-    window = count(f"key:{caller.prefix}", *settings.RATE_LIMIT)
-    if window is not None:
-        request.rate_headers = window.headers  # type: ignore[attr-defined]
-        window.enforce()
+    quota, length = settings.RATE_LIMIT
+    used, reset = count(f"key:{caller.prefix}", length)
+    if used:
+        request.rate_headers = {  # type: ignore[attr-defined]  # draft-ietf-httpapi-ratelimit-headers
+            "RateLimit-Policy": f'"key";q={quota};w={length}',
+            "RateLimit": f'"key";r={max(quota - used, 0)};t={reset}',
+        }
+    if used > quota:
+        raise _limited(quota, length, reset)
 
 
 def spend_address(request: HttpRequest) -> None:
     """Count a failed authentication of the client's address. Raises a 429 problem."""
-    if settings.RATE_LIMIT_ANONYMOUS is None:
-        return
-    window = count(f"address:{request.META.get('REMOTE_ADDR', '')}", *settings.RATE_LIMIT_ANONYMOUS)
-    if window is not None:
-        window.enforce()
+    if settings.RATE_LIMIT_ANONYMOUS is not None:
+        quota, length = settings.RATE_LIMIT_ANONYMOUS
+        used, reset = count(f"address:{request.META.get('REMOTE_ADDR', '')}", length)
+        if used > quota:
+            raise _limited(quota, length, reset)
 
 
-def count(who: str, quota: int, length: int) -> Window | None:
-    """Count one request in the current window of `length` seconds. Return None if the cache is unavailable.
+def _limited(quota: int, length: int, reset: int) -> Problem:
+    detail = f"More than {quota} requests in {length} seconds; wait {reset} seconds."
+    return Problem(RATE_LIMITED, detail, headers={"Retry-After": str(reset)})
 
-    `add` succeeds for one caller only and `incr` is atomic, so each request is counted once. The window is
-    part of the name, so no counter has to be reset.
+
+def count(who: str, length: int) -> tuple[int, int]:
+    """Count one request in the current window of `length` seconds.
+
+    Returns the number of requests, and the seconds until the next window. `add` succeeds for one caller only
+    and `incr` is atomic, so each request is counted once. The window is part of the name, so no counter has
+    to be reset. If the cache is unavailable, the number is 0: serving everybody is better than nobody.
     """
     now = time.time()
     number, elapsed = divmod(now, length)
@@ -79,10 +65,9 @@ def count(who: str, quota: int, length: int) -> Window | None:
             cache.add(name, 0, timeout=2 * length)
             used = cache.incr(name)
     except RedisError as error:
-        # Without counters, serving everybody is better than serving nobody.
         report(error)
-        return None
-    return Window(quota, length, used, max(1, round(length - elapsed)))
+        used = 0
+    return used, max(1, round(length - elapsed))
 
 
 def report(error: RedisError) -> None:

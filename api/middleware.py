@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 from api.operations.bodies import drain, read_chunked
 from api.problems.problem import PROBLEM_JSON, Problem, problem_for_status
 from api.problems.types import METHOD_NOT_ALLOWED
-from ops.paths import is_api
+from ops.middleware.requests import Request
 
 OF_THE_BODY = frozenset({"Content-Disposition", "Content-Encoding", "Content-Language", "ETag"})
 """Headers that describe the body of an error page, and not that of the problem that replaces it."""
@@ -25,8 +25,8 @@ class ApiMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not is_api(request.path_info):
+    def __call__(self, request: Request) -> HttpResponseBase:
+        if not request.is_api:
             return self.get_response(request)
         request.get_host()  # raises DisallowedHost, for handler400
         method = request.method
@@ -72,7 +72,10 @@ def completed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseB
         response[name] = value
     if getattr(request, "auth", None) is not None:
         response.headers.setdefault("Cache-Control", "private, no-cache")
-        patch_vary_headers(response, ["X-API-Key"])
+        if "Vary" in response:
+            patch_vary_headers(response, ["X-API-Key"])
+        else:
+            response["Vary"] = "X-API-Key"
     if isinstance(response, HttpResponse) and response.status_code != 204:
         response["Content-Length"] = str(len(response.content))
     return response

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from functools import cache, lru_cache
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.db import connections
 from django.db.models import QuerySet
@@ -11,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
 from api.operations.flat import flat_fields
-from api.operations.responses import json_response
+from api.operations.parsing import JSON
+from api.operations.responses import to_json
 from api.problems.problem import invalid
 from api.schemas import Page, PageQuery
 from api.selections import Selection
@@ -31,7 +33,7 @@ def paginate(
     """
     owner = request.auth.owner_id  # type: ignore[attr-defined]
     objects = request.exchange.plan.objects  # type: ignore[attr-defined]
-    declared = objects.may_be_flat and objects.schema is cast(Any, Page)[item]
+    declared = objects.may_be_flat and objects.schema is page_of(item)
     shown = item if declared else None  # otherwise, the declared schema makes the response
     try:
         content = find_page(request.path, owner, rows, where, page, shown)
@@ -39,11 +41,13 @@ def paginate(
         detail = "was not made by this service for this list, sort and filters; start again without it"
         raise invalid({"parameter": "cursor", "detail": detail, "code": "invalid_cursor"}) from None
     if content["next_cursor"] is not None:
-        address = request.GET.copy()
-        address["cursor"] = content["next_cursor"]
-        link = request.build_absolute_uri(f"{request.path}?{address.urlencode()}")
+        sent = [(name, value) for name, values in request.GET.lists() for value in values if name != "cursor"]
+        query = urlencode([*sent, ("cursor", content["next_cursor"])])
+        link = request.build_absolute_uri(f"{request.path}?{query}")
         request.exchange.headers["Link"] = f'<{link}>; rel="next"'  # type: ignore[attr-defined]
-    return json_response(content) if flat_fields(shown, cast(Any, rows.model)) else content
+    if not flat_fields(shown, cast(Any, rows.model)):
+        return content
+    return HttpResponse(to_json(content), content_type=JSON)
 
 
 def find_page(
@@ -63,20 +67,14 @@ def find_page(
     rows = rows.from_replica()
     with planned_for_its_values(rows.db, where):
         content: dict[str, Any] = {"count": where.of(rows).order_by().count()} if page.count else {}
-        found = fetch(rows, where, flat_fields(item, cast(Any, rows.model)), page.limit, place)
-    cursor = None
-    if len(found) > page.limit:
-        found.pop()
-        cursor = cursors.make(found[-1].key, found[-1].id)
-    return {"items": [place.item for place in found], "next_cursor": cursor, **content}
+        items, last = fetch(rows, where, flat_fields(item, cast(Any, rows.model)), page.limit, place)
+    return {"items": items, "next_cursor": cursors.make(*last) if last else None, **content}
 
 
-class Found(NamedTuple):
-    """An item of a page, and its place in the list."""
-
-    key: Any
-    id: str
-    item: Any
+@cache
+def page_of(item: type[BaseModel]) -> Any:
+    """Return the schema of a page of these items."""
+    return cast(Any, Page)[item]
 
 
 @contextmanager
@@ -99,12 +97,13 @@ def planned_for_its_values(using: str, where: Selection) -> Iterator[None]:
 
 def fetch(
     rows: OwnedQuerySet[Any], where: Selection, fields: tuple[str, ...] | None, limit: int, place: Any
-) -> list[Found]:
-    """Return the items after a place, and one more if there is another page."""
+) -> tuple[list[Any], tuple[Any, str] | None]:
+    """Return the items after a place, and the place of the last one if there is another page."""
     model: type[OwnedModel] = rows.model
     if fields is None:
-        objects = select(rows, where, place)[: limit + 1]
-        return [Found(getattr(row, where.key), row.pk, row) for row in objects]
+        objects = list(select(rows, where, place)[: limit + 1])
+        end = objects[limit - 1] if len(objects) > limit else None
+        return objects[:limit], end and (getattr(end, where.key), end.pk)
     columns = (*fields, where.key, "id")
     filters = where.filters
     if rows.compiled and all(where.compared(model, name) for name in filters):
@@ -113,8 +112,9 @@ def fetch(
         values = {f"where {name}": value for name, value in filters.items()}
         read: Any = query.rows(rows.db, owner=rows.owner_id, value=value, last=last, **values)
     else:
-        read = select(rows, where, place).values_list(*columns)[: limit + 1]
-    return [Found(row[-2], row[-1], dict(zip(fields, row, strict=False))) for row in read]
+        read = list(select(rows, where, place).values_list(*columns)[: limit + 1])
+    items = [dict(zip(fields, row, strict=False)) for row in read[:limit]]
+    return items, tuple(read[limit - 1][-2:]) if len(read) > limit else None
 
 
 def select(rows: QuerySet[Any], where: Selection, place: tuple[Any, str] | None) -> QuerySet[Any]:

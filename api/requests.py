@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from django.http import HttpRequest
+from ops.middleware.requests import Request
 
 
 class Caller(Protocol):
@@ -21,10 +21,9 @@ class Caller(Protocol):
         """Whether the caller may read but not write."""
 
 
-class ApiRequest(HttpRequest):
+class ApiRequest(Request):
     """A request that an operation sees; `auth` is set once it is authenticated."""
 
     auth: Caller
-    request_id: str
     rate_headers: dict[str, str]
     parsed_body: Any

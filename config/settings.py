@@ -103,8 +103,7 @@ INSTALLED_APPS = [
     "simulations",
 ]
 MIDDLEWARE = [
-    "ops.middleware.proxies.ClientAddressMiddleware",
-    "ops.middleware.request_ids.RequestIDMiddleware",
+    "ops.middleware.requests.RequestMiddleware",
     "ops.health.HealthMiddleware",
     *(["ops.metrics.middleware.MetricsMiddleware"] if METRICS_TOKEN else []),
     "django.middleware.security.SecurityMiddleware",

@@ -6,7 +6,7 @@ import orjson
 from django.core.exceptions import ImproperlyConfigured
 
 from ops.logs import KEY
-from ops.middleware.request_ids import current_request_id
+from ops.middleware.requests import current_request_id
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event

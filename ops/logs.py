@@ -43,7 +43,7 @@ def logging_as(form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {
-            "request_id": {"()": "ops.middleware.request_ids.RequestIDFilter"},
+            "request_id": {"()": "ops.middleware.requests.RequestIDFilter"},
             "cause": {"()": "django.utils.log.CallbackFilter", "callback": is_unexplained},
         },
         "formatters": {

@@ -2,8 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ops.middleware.request_ids import current_request, current_request_id
-from ops.paths import is_api
+from ops.middleware.requests import current_request, current_request_id
 
 
 class Actor(NamedTuple):
@@ -22,7 +21,7 @@ def current_actor() -> Actor:
     request_id = current_request_id.get()
     if request is None:
         return Actor("", "", "command", request_id)
-    if is_api(request.path_info):
+    if request.is_api:
         caller = getattr(request, "auth", None)
         return Actor(getattr(caller, "username", ""), getattr(caller, "prefix", ""), "api", request_id)
     match, user = request.resolver_match, getattr(request, "user", None)

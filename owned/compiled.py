@@ -6,9 +6,10 @@ nothing else: what a manager or a router decides for each request is not compile
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from threading import local
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -59,7 +60,8 @@ class Parameter(Expression):
         return self.output_field.get_db_prep_value(value, connection)
 
 
-class Plan(NamedTuple):
+@dataclass
+class Plan:
     """A statement as one connection runs it; the compiler turns what comes back into Python's values."""
 
     sql: str
@@ -68,27 +70,10 @@ class Plan(NamedTuple):
     compiler: SQLCompiler
     converters: dict[int, Any]
     connection: BaseDatabaseWrapper
-
-
-_kept = local()
-
-
-def cursor_of(connection: BaseDatabaseWrapper) -> Any:
-    """Return this thread's cursor, which is reused: creating one takes a quarter of a query's time.
-
-    A query that is logged (`DEBUG`, tests) gets a new one.
-    """
-    cursor: Any = vars(_kept).get(connection.alias)
-    if connection.queries_logged or cursor is None or cursor.connection is not connection.connection:
-        cursor = connection.cursor()
-        if not connection.queries_logged:
-            vars(_kept)[connection.alias] = cursor
-    return cursor
-
-
-def is_closed(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether psycopg has found that the server closed a connection; SQLite has none to close."""
-    return bool(getattr(connection.connection, "closed", False))
+    cursor: Any = None
+    """Reused, because creating one takes a quarter of a query's time."""
+    opened: Any = None
+    """The driver's connection that the cursor belongs to."""
 
 
 class Compiled:
@@ -99,40 +84,41 @@ class Compiled:
         self.build = build
         self.plans = local()  # a plan holds its connection, and must not outlive it
 
-    def run(self, using: str, values: dict[str, Any]) -> tuple[Plan, Any]:
+    def run(self, connection: BaseDatabaseWrapper, values: dict[str, Any]) -> tuple[Plan, Any]:
         """Run the statement with a value for each of its parameters; return its plan and the cursor."""
-        connection, plans = connections[using], vars(self.plans)
-        plan: Plan | None = plans.get(using)
+        plans = vars(self.plans)
+        plan: Plan | None = plans.get(connection.alias)
         if plan is None or plan.connection is not connection:
-            plan = plans[using] = self.plan(connection)
+            plan = plans[connection.alias] = self.plan(connection)
         sent = [prepare(values[name], connection) if name else prepare for name, prepare in plan.parameters]
-        cursor = cursor_of(connection)
+        if connection.queries_logged:  # `DEBUG`, tests
+            cursor = connection.cursor()
+        else:
+            if plan.opened is None or plan.opened is not connection.connection:
+                plan.cursor = connection.cursor()
+                plan.opened = connection.connection
+            cursor = plan.cursor
         cursor.execute(plan.sql, sent)
         return plan, cursor
 
     def rows(self, using: str = "default", /, **values: Any) -> list[Row]:
-        """Run the query with a value for each of its parameters."""
-        plan, cursor = self.run(using, values)
-        rows: list[Row] = cursor.fetchall()
-        return list(plan.compiler.apply_converters(rows, plan.converters)) if plan.converters else rows
+        """Run the query with a value for each of its parameters.
 
-    def first_rows(self, using: str = "default", /, **values: Any) -> list[Row]:
-        """Run the first query of a request.
-
-        If the database has closed the connection since the last request, as it does when it restarts, this
+        If the database has closed the connection since the last query, as it does when it restarts, this
         opens a new one.
         """
         connection = connections[using]
         is_new = connection.connection is None  # a new connection is tried once, for CONNECT_TIMEOUT seconds
         try:
-            rows = self.rows(using, **values)
+            plan, cursor = self.run(connection, values)
         except (OperationalError, InterfaceError):
             if is_new or not transaction.get_autocommit(using) or not is_closed(connection):
                 raise
             connection.close()
-            rows = self.rows(using, **values)
+            plan, cursor = self.run(connection, values)
         connection.health_check_done = True  # type: ignore[attr-defined]  # saves Django's own query
-        return rows
+        rows: list[Row] = cursor.fetchall()
+        return list(plan.compiler.apply_converters(rows, plan.converters)) if plan.converters else rows
 
     def plan(self, connection: BaseDatabaseWrapper) -> Plan:
         """Build the SQL for a connection."""
@@ -141,6 +127,11 @@ class Compiled:
         columns = [column for column, _, _ in compiler.select or ()]
         named = [(p.name, p.prepare) if isinstance(p, Parameter) else ("", p) for p in parameters]
         return Plan(sql, named, compiler, compiler.get_converters(columns), connection)
+
+
+def is_closed(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether psycopg has found that the server closed a connection; SQLite has none to close."""
+    return bool(getattr(connection.connection, "closed", False))
 
 
 class CompiledWrite(Compiled):
@@ -154,7 +145,7 @@ class CompiledWrite(Compiled):
 
     def write(self, using: str, /, **values: Any) -> int:
         """Run the statement; returns how many rows it wrote."""
-        number: int = self.run(using, values)[1].rowcount
+        number: int = self.run(connections[using], values)[1].rowcount
         return number
 
 
@@ -167,7 +158,7 @@ class CompiledUpdate(CompiledWrite):
         table, where = self.fields[0].model._meta.db_table, plan.sql.partition(" WHERE ")[2]
         news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"UPDATE {quoted(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
-        return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
+        return replace(plan, sql=sql, parameters=[*news, *plan.parameters])
 
 
 class CompiledInsert(CompiledWrite):
@@ -180,7 +171,7 @@ class CompiledInsert(CompiledWrite):
         table = quoted(self.fields[0].model._meta.db_table)
         news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
-        return plan._replace(sql=sql, parameters=news)
+        return replace(plan, sql=sql, parameters=news)
 
 
 class CompiledCopy(CompiledWrite):
@@ -190,4 +181,4 @@ class CompiledCopy(CompiledWrite):
         plan = super().plan(connection)
         table, columns = self.fields[0].model._meta.db_table, [str(field.column) for field in self.fields]
         into = f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))})"
-        return plan._replace(sql=f"{into} {plan.sql}")
+        return replace(plan, sql=f"{into} {plan.sql}")

@@ -53,7 +53,8 @@ class OwnedModel(Stamped):
     @classmethod
     def from_db(cls, *args: Any, **kwargs: Any) -> Self:
         row = super().from_db(*args, **kwargs)
-        row._remember()
+        values = vars(row)
+        row._loaded = {name: values[name] for name in compared(cls) if name in values}
         return row
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:

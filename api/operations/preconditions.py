@@ -12,6 +12,8 @@ from api.problems.types import PRECONDITION_FAILED, PRECONDITION_REQUIRED
 
 _TAG = r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
 _TAGS = re.compile(rf"[ \t]*(?:{_TAG}[ \t]*,[ \t]*)*{_TAG}[ \t]*")
+IN_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
+"""The headers that `unchanged` reads."""
 
 
 def etag(version: int) -> str:

@@ -1,7 +1,7 @@
 """Responses: JSON as the contract has it, and the validators (`ETag`, `Last-Modified`) of an object."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -15,7 +15,7 @@ from ninja.responses import NinjaJSONEncoder, Status
 
 from api.operations.flat import flat_fields
 from api.operations.parsing import JSON
-from api.operations.preconditions import etag, unchanged
+from api.operations.preconditions import IN_CONDITIONS, etag, unchanged
 from owned.models import OwnedModel
 
 
@@ -54,11 +54,6 @@ def to_json(data: Any) -> bytes:
         return json.dumps(data, cls=Encoder, ensure_ascii=False, allow_nan=False).encode()
 
 
-def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """Return a JSON response."""
-    return HttpResponse(to_json(content), status=status, content_type=JSON, headers=headers)
-
-
 class ObjectResponses:
     """Makes the responses of an operation whose function returns an owned object."""
 
@@ -70,6 +65,7 @@ class ObjectResponses:
         self.may_be_flat = len(statuses) == 1 and not filtered and not operation.by_alias
         self.depth = depth_of_collection(operation, self.schema, neighbours)
         self.flat: dict[type[OwnedModel], tuple[str, ...] | None] = {}
+        """The columns of a flat schema, in order, by the model."""
 
     def respond(self, request: HttpRequest, result: Any, headers: dict[str, str]) -> Any:
         """Add an object's validators to the headers; return its JSON, a 304, or the result as it is."""
@@ -78,6 +74,10 @@ class ObjectResponses:
             row, status = result.value, result.status_code
         if not isinstance(row, OwnedModel):
             return result
+        model = type(row)
+        if model not in self.flat:
+            self.flat[model] = flat_fields(self.schema, model) if self.may_be_flat else None
+        fields = self.flat[model] if row is result else None
         match = request.resolver_match
         # `/latest` names another object each time: it has no validators.
         named = status == 201 or (match is not None and row.pk in match.kwargs.values())
@@ -85,25 +85,19 @@ class ObjectResponses:
             headers["ETag"] = etag(row.version)
         if status == 201 and self.depth is not None:
             headers["Location"] = f"{self.collection(request)}/{row.pk}"
-        fields = self.fields(type(row)) if row is result else None
         # Another schema may show what changes without the version.
         if named and request.method == "GET" and fields is not None:
             headers["Last-Modified"] = http_date(row.updated_at.timestamp())
-            if unchanged(request, row.version, row.updated_at):
+            if not IN_CONDITIONS.isdisjoint(request.META) and unchanged(request, row.version, row.updated_at):
                 return not_modified()
         if fields is None:
             return result
-        return json_response({name: getattr(row, name) for name in fields}, status)
+        content = {name: getattr(row, name) for name in fields}
+        return HttpResponse(to_json(content), status=status, content_type=JSON)
 
     def collection(self, request: HttpRequest) -> str:
         """Return the path of the collection: the request's without the segments of the operation."""
         return request.path.rsplit("/", self.depth)[0] if self.depth else request.path
-
-    def fields(self, model: type[OwnedModel]) -> tuple[str, ...] | None:
-        """Return the columns of a flat schema, in order; None for any other."""
-        if model not in self.flat:
-            self.flat[model] = flat_fields(self.schema, model) if self.may_be_flat else None
-        return self.flat[model]
 
 
 def schema_of(operation: Operation, status: int) -> Any:

@@ -9,12 +9,10 @@ from typing import Any
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest
 from django.middleware import clickjacking, common, csrf
 from whitenoise.middleware import WhiteNoiseMiddleware as StockWhiteNoiseMiddleware
 
 from ops.middleware import security_headers
-from ops.paths import is_api
 
 
 class PagesOnly:
@@ -26,8 +24,8 @@ class PagesOnly:
         following = getattr(get_response, "__wrapped__", None)
         self.beyond: Any = following.beyond if isinstance(following, PagesOnly) else get_response
 
-    def __call__(self, request: HttpRequest) -> Any:
-        if is_api(request.path_info):
+    def __call__(self, request: Any) -> Any:
+        if request.is_api:
             return self.beyond(request)
         return super().__call__(request)  # type: ignore[misc]
 

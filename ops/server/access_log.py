@@ -8,7 +8,7 @@ from django.conf import settings
 from gunicorn.glogging import Logger
 
 from ops.logs import KEY, JSONFormatter
-from ops.middleware.request_ids import access_log_fields
+from ops.middleware.requests import access_log_fields
 
 
 class AccessLogger(Logger):  # type: ignore[misc]

@@ -16,8 +16,6 @@ from django.db.models import Model
 from redis import Redis
 from redis.exceptions import RedisError
 
-from owned.compiled import cursor_of
-
 REPLICA = "replica"
 KEPT = 3600  # seconds that a place is remembered: a standby that is further behind has to be repaired
 PAUSE = 5  # seconds for which a process reads from the primary alone, when one of the others did not answer
@@ -75,9 +73,9 @@ def _has_caught_up(owner: int) -> bool:
 
 
 def _ask(using: str, query: str) -> int:
-    cursor = cursor_of(connections[using])
-    cursor.execute(query)
-    return int(cursor.fetchone()[0])
+    with connections[using].cursor() as cursor:
+        cursor.execute(query)
+        return int(cursor.fetchone()[0])
 
 
 @cache

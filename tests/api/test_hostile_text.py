@@ -18,8 +18,8 @@ from api.operations.idempotency import read_key
 from api.operations.preconditions import if_match, unchanged
 from api.problems.problem import Problem
 from api.selections import Selection
-from ops.middleware.proxies import bare, client_address
-from ops.middleware.request_ids import REQUEST_ID
+from ops.middleware.requests import REQUEST_ID
+from ops.proxies import bare, client_address
 from owned.exports import write_csv, write_ndjson
 from owned.keyset import Cursors, InvalidCursor
 

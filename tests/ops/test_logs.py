@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import SimpleTestCase
 
 from ops.logs import JSONFormatter, logging_as
-from ops.middleware.request_ids import current_request_id
+from ops.middleware.requests import current_request_id
 
 
 class JSONLogTests(SimpleTestCase):

@@ -1,9 +1,9 @@
 from ipaddress import ip_network
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import SimpleTestCase, override_settings
 
-from ops.middleware.proxies import ClientAddressMiddleware
+from ops.middleware.requests import Request, RequestMiddleware
 
 TRUSTED = [ip_network(network) for network in ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")]
 
@@ -11,11 +11,11 @@ TRUSTED = [ip_network(network) for network in ("127.0.0.1", "10.0.0.0/8", "2001:
 @override_settings(TRUSTED_PROXIES=TRUSTED)
 class ProxyTests(SimpleTestCase):
     def assertClient(self, client: str, peer: str, forwarded: str | None) -> None:  # noqa: N802
-        request = HttpRequest()
+        request = Request()
         request.META["REMOTE_ADDR"] = peer
         if forwarded is not None:
             request.META["HTTP_X_FORWARDED_FOR"] = forwarded
-        ClientAddressMiddleware(lambda request: HttpResponse())(request)
+        RequestMiddleware(lambda request: HttpResponse())(request)
         with self.subTest(peer=peer, forwarded=forwarded):
             self.assertEqual(request.META["REMOTE_ADDR"], client)
 

@@ -17,7 +17,7 @@ from accounts.auth import KEY_FIELDS, VALID_KEY
 from accounts.keys import digest_of
 from accounts.models import ApiKey, User
 from api.paging import fetch, page_query
-from owned.compiled import Compiled, CompiledUpdate, Parameter, cursor_of
+from owned.compiled import Compiled, CompiledUpdate, Parameter
 from owned.statements import parameter, select_one, update_one, where
 from simulations.models import Simulation
 from simulations.schemas import SimulationSelection
@@ -63,11 +63,10 @@ class CompiledTests(TestCase):
             plain = list(selection.of(mine).values(*fields))
             with self.subTest(filters, sort=sort):
                 for _ in range(2):
-                    self.assertEqual([f.item for f in fetch(mine, selection, fields, 100, None)], plain)
+                    self.assertEqual(fetch(mine, selection, fields, 100, None), (plain, None))
                 if plain:
                     place = (str(plain[0][selection.key]), plain[0]["id"])
-                    found = fetch(mine, selection, fields, 100, place)
-                    self.assertEqual([f.item for f in found], plain[1:])
+                    self.assertEqual(fetch(mine, selection, fields, 100, place), (plain[1:], None))
 
     def test_a_filter_by_one_value_is_built_once(self) -> None:
         sent: list[dict[str, Any]] = [{"name": "a"}, {"active_on": "2026-01-01"}, {"q": "a"}]
@@ -158,13 +157,13 @@ class CursorTests(TransactionTestCase):
         alice = User.objects.create(username="alice")
         compiled = Compiled(lambda: User.objects.values_list("username"))
         self.assertEqual([tuple(row) for row in compiled.rows()], [("alice",)])
-        kept = cursor_of(connection)
-        self.assertIs(cursor_of(connection), kept)
+        kept = compiled.run(connection, {})[1]
+        self.assertIs(compiled.run(connection, {})[1], kept)
         alice.delete()
         connection.close()
         self.assertEqual(compiled.rows(), [])
         if connection.vendor == "postgresql":  # a database in memory is never closed
-            self.assertIsNot(cursor_of(connection), kept)
+            self.assertIsNot(compiled.run(connection, {})[1], kept)
 
     def test_a_query_that_is_logged_has_a_cursor_of_its_own(self) -> None:
         compiled = Compiled(lambda: User.objects.values_list("username"))

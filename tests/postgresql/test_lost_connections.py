@@ -70,7 +70,7 @@ class NewConnectionTests(SimpleTestCase):
 
     def test_a_failed_connection_attempt_is_not_repeated(self) -> None:
         with self.assertRaises(OperationalError):
-            Compiled(User.objects.all).first_rows("silent")
+            Compiled(User.objects.all).rows("silent")
         self.listener.setblocking(False)
         self.listener.accept()[0].close()
         with self.assertRaises(BlockingIOError):

@@ -1,4 +1,4 @@
-"""Request ids: each request has one, in its response, its problem details and its log lines."""
+"""Who sent a request, its id, and whether it is one of the API."""
 
 import logging
 import os
@@ -9,6 +9,8 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from ops.proxies import MAPPED, set_client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -21,19 +23,32 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("request", default=
 access_log_fields: ContextVar[dict[str, Any]] = ContextVar("access_log_fields")
 
 
-class RequestIDMiddleware:
-    """Gives each request an id and returns it in `X-Request-ID`; a well-formed id of the client's is kept.
+class Request(HttpRequest):
+    """A request that has passed `RequestMiddleware`."""
 
-    The access log also gets the client's address behind proxies, the route, and the prefix of the key.
+    request_id: str
+    is_api: bool
+    """Whether the HTTP contract applies to its path, known or not."""
+
+
+class RequestMiddleware:
+    """Gives each request its client's address, an id, and `is_api`.
+
+    The id is in the response's `X-Request-ID`, in problem details and in log lines; a well-formed one of the
+    client's is kept. The access log also gets the address, the route, and the prefix of the key.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
+    def __call__(self, request: Request) -> HttpResponseBase:
+        meta, path = request.META, request.path_info
+        if "HTTP_X_FORWARDED_FOR" in meta or meta.get("REMOTE_ADDR", "").startswith(MAPPED):
+            set_client_address(request)
+        given = meta.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
-        request.request_id = request_id  # type: ignore[attr-defined]
+        request.request_id = request_id
+        request.is_api = path.startswith("/api/") or path == "/api"
         id_token, request_token = current_request_id.set(request_id), current_request.set(request)
         try:
             response = self.get_response(request)
@@ -43,7 +58,7 @@ class RequestIDMiddleware:
         response["X-Request-ID"] = request_id
         match, caller = request.resolver_match, getattr(request, "auth", None)
         access_log_fields.get({}).update(
-            address=request.META.get("REMOTE_ADDR"),
+            address=meta.get("REMOTE_ADDR"),
             request_id=request_id,
             route=f"/{match.route}" if match else None,
             key=getattr(caller, "prefix", None),

@@ -1,32 +1,24 @@
 """The client's address behind proxies."""
 
-from collections.abc import Callable
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 MAPPED = "::ffff:"
 
 
-class ClientAddressMiddleware:
-    """Sets REMOTE_ADDR to the client's address if the request came through a trusted proxy.
+def set_client_address(request: HttpRequest) -> None:
+    """Replace REMOTE_ADDR by the client's address if the request came through a trusted proxy.
 
     Rate limits, sign-in locks and logs then need not know about proxies. A request without a peer address
     came through a Unix socket, whose permissions decide who may be the proxy.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        forwarded, peer = request.META.get("HTTP_X_FORWARDED_FOR"), request.META.get("REMOTE_ADDR", "")
-        if peer.startswith(MAPPED):  # an IPv4 client of a socket for both versions (HOST=::)
-            peer = request.META["REMOTE_ADDR"] = peer.removeprefix(MAPPED)
-        if forwarded is not None and (not peer or is_trusted(peer)):
-            request.META["REMOTE_ADDR"] = client_address(forwarded, peer)
-        return self.get_response(request)
+    forwarded, peer = request.META.get("HTTP_X_FORWARDED_FOR"), request.META.get("REMOTE_ADDR", "")
+    if peer.startswith(MAPPED):  # an IPv4 client of a socket for both versions (HOST=::)
+        peer = request.META["REMOTE_ADDR"] = peer.removeprefix(MAPPED)
+    if forwarded is not None and (not peer or is_trusted(peer)):
+        request.META["REMOTE_ADDR"] = client_address(forwarded, peer)
 
 
 def client_address(forwarded: str, peer: str) -> str:
