@@ -104,7 +104,7 @@ def fetch(
         objects = list(select(rows, where, place)[: limit + 1])
         end = objects[limit - 1] if len(objects) > limit else None
         return objects[:limit], end and (getattr(end, where.key), end.pk)
-    columns = (*fields, where.key, "id")
+    columns = tuple(dict.fromkeys((*fields, where.key, "id")))
     filters = where.filters
     if rows.compiled and all(where.compared(model, name) for name in filters):
         query = page_query(model, type(where), where.sort, tuple(filters), columns, limit, place is not None)
@@ -114,7 +114,8 @@ def fetch(
     else:
         read = list(select(rows, where, place).values_list(*columns)[: limit + 1])
     items = [dict(zip(fields, row, strict=False)) for row in read[:limit]]
-    return items, tuple(read[limit - 1][-2:]) if len(read) > limit else None
+    end = dict(zip(columns, read[limit - 1], strict=True)) if len(read) > limit else None
+    return items, end and (end[where.key], end["id"])
 
 
 def select(rows: QuerySet[Any], where: Selection, place: tuple[Any, str] | None) -> QuerySet[Any]:
