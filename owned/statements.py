@@ -40,24 +40,26 @@ def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
 
 
 @lru_cache(maxsize=256)
-def _update_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledUpdate:
-    return CompiledUpdate(fields, lambda: where(model, "owner", "id", "version").values_list("id"))
+def _update_one(model: type[models.Model], *names: str) -> CompiledUpdate:
+    return CompiledUpdate(
+        _fields(model, names), lambda: where(model, "owner", "id", "version").values_list("id")
+    )
 
 
-@cache
-def _insert_one(model: type[models.Model], fields: "tuple[models.Field[Any, Any], ...]") -> CompiledInsert:
-    return CompiledInsert(fields, lambda: QuerySet(model).values_list("pk"))
+@lru_cache(maxsize=256)
+def _insert_one(model: type[models.Model], *names: str) -> CompiledInsert:
+    return CompiledInsert(_fields(model, names), lambda: QuerySet(model).values_list("pk"))
+
+
+def _fields(model: Any, names: Iterable[str]) -> "list[models.Field[Any, Any]]":
+    return [model._meta.get_field(name) for name in names]
 
 
 def insert_one(
     model: type[models.Model], values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]"
 ) -> CompiledInsert | None:
     """Return the statement that creates one row, or None if it must be compiled anew."""
-    return None if _is_special(values) else _insert_one(model, tuple(field for field, _, _ in values))
-
-
-def _is_special(values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]") -> bool:
-    return any(hasattr(v, "resolve_expression") or hasattr(f, "get_placeholder") for f, _, v in values)
+    return None if _is_special(values) else _insert_one(model, *[field.name for field, _, _ in values])
 
 
 def update_one(
@@ -67,4 +69,11 @@ def update_one(
 
     The values are those that Django passes to `Model._do_update`: of a field, and a new value.
     """
-    return None if _is_special(values) else _update_one(model, tuple(field for field, _, _ in values))
+    return None if _is_special(values) else _update_one(model, *[field.name for field, _, _ in values])
+
+
+def _is_special(values: "Iterable[tuple[models.Field[Any, Any], Any, Any]]") -> bool:
+    for field, _, value in values:
+        if hasattr(value, "resolve_expression") or hasattr(field, "get_placeholder"):
+            return True
+    return False
