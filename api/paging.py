@@ -102,8 +102,9 @@ def fetch(
     model: type[OwnedModel] = rows.model
     if fields is None:
         objects = list(select(rows, where, place)[: limit + 1])
-        end = objects[limit - 1] if len(objects) > limit else None
-        return objects[:limit], end and (getattr(end, where.key), end.pk)
+        if len(objects) <= limit:
+            return objects, None
+        return objects[:limit], (getattr(objects[limit - 1], where.key), objects[limit - 1].pk)
     columns = tuple(dict.fromkeys((*fields, where.key, "id")))
     filters = where.filters
     if rows.compiled and all(where.compared(model, name) for name in filters):
@@ -114,8 +115,10 @@ def fetch(
     else:
         read = list(select(rows, where, place).values_list(*columns)[: limit + 1])
     items = [dict(zip(fields, row, strict=False)) for row in read[:limit]]
-    end = dict(zip(columns, read[limit - 1], strict=True)) if len(read) > limit else None
-    return items, end and (end[where.key], end["id"])
+    if len(read) <= limit:
+        return items, None
+    end = dict(zip(columns, read[limit - 1], strict=True))
+    return items, (end[where.key], end["id"])
 
 
 def select(rows: QuerySet[Any], where: Selection, place: tuple[Any, str] | None) -> QuerySet[Any]:

@@ -42,10 +42,10 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Request) -> HttpResponseBase:
-        meta, path = request.META, request.path_info
-        if "HTTP_X_FORWARDED_FOR" in meta or meta.get("REMOTE_ADDR", "").startswith(MAPPED):
+        environ, path = request.META, request.path_info
+        if "HTTP_X_FORWARDED_FOR" in environ or environ.get("REMOTE_ADDR", "").startswith(MAPPED):
             set_client_address(request)
-        given = meta.get("HTTP_X_REQUEST_ID", "")
+        given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request.request_id = request_id
         request.is_api = path.startswith("/api/") or path == "/api"
@@ -58,7 +58,7 @@ class RequestMiddleware:
         response["X-Request-ID"] = request_id
         match, caller = request.resolver_match, getattr(request, "auth", None)
         access_log_fields.get({}).update(
-            address=meta.get("REMOTE_ADDR"),
+            address=environ.get("REMOTE_ADDR"),
             request_id=request_id,
             route=f"/{match.route}" if match else None,
             key=getattr(caller, "prefix", None),
