@@ -18,6 +18,7 @@ except ImproperlyConfigured as error:
 from gunicorn import util
 
 from ops.server.access_log import pre_request  # noqa: F401
+from ops.server.balance import child_exit, pre_fork  # noqa: F401
 from ops.server.refusals import write_problem
 
 util.write_error = write_problem  # gunicorn has no setting for it
@@ -42,7 +43,7 @@ forwarded_allow_ips = ",".join(
 # While some threads wait for the database, others compute: with 16 connections, eight threads make 1.4 times
 # as many creates a second as two and 1.2 times as many gets, with no more CPU for each. A sync worker takes
 # 20 % less CPU for a get but makes half the creates, and any silent client blocks it (docs/benchmarks.md).
-worker_class = "ops.server.workers.Worker"  # gthread with timeouts for clients
+worker_class = "ops.server.workers.Worker"  # gthread with timeouts for clients and balanced connections
 threads = 8
 sendfile = False  # Python's sendfile waits forever for a client that does not read
 # Longer than the 60 seconds for which proxies commonly keep connections open: the proxy then closes first,
@@ -64,4 +65,4 @@ accesslog = "-"  # standard output
 logger_class = "ops.server.access_log.AccessLogger"
 
 if settings.METRICS_TOKEN:
-    from ops.server.worker_metrics import child_exit, on_exit, on_starting, post_fork, pre_fork  # noqa: F401
+    from ops.server.worker_metrics import child_exit, on_exit, on_starting, post_fork  # noqa: F401

@@ -1,7 +1,8 @@
 """gunicorn's hooks that let any worker report the metrics of all: prometheus-client's multiprocess mode.
 
 prometheus-client names a worker's files after its process id, so that each new worker adds files. Here they
-are named after a slot, which the next worker reuses: counters never fall, and the number of files is bounded.
+are named after its slot, which the next worker reuses: counters never fall, and the number of files is
+bounded.
 """
 
 import fcntl
@@ -9,17 +10,15 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import values
 from prometheus_client.multiprocess import mark_process_dead
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client
+from ops.server import balance
 
-free_slots: list[int] = []
-new_slots = count()
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client
 
 
 def on_starting(server: Any) -> None:
@@ -39,20 +38,15 @@ def lock(folder: Path) -> None:
     fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    """Assign a slot to a new worker."""
-    worker.metrics_slot = free_slots.pop() if free_slots else next(new_slots)
-
-
 def post_fork(server: Any, worker: Any) -> None:
     """Count in the files of the worker's slot."""
-    values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_slot)
+    values.ValueClass = values.MultiProcessValue(lambda: worker.slot)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Free the slot, and delete the gauges: what the worker was doing has ended."""
-    mark_process_dead(worker.metrics_slot, os.environ[FOLDER])
-    free_slots.append(worker.metrics_slot)
+    mark_process_dead(worker.slot, os.environ[FOLDER])
+    balance.child_exit(server, worker)
 
 
 def on_exit(server: Any) -> None:

@@ -10,13 +10,26 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from ops.server.balance import NOBODY, let_others_accept, tell
+
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Waits for a client's first byte in the main loop, as gunicorn does only between two requests.
+    """Leaves new connections to workers with fewer, and waits for a client's first byte in the main loop.
 
-    gunicorn's own worker has a thread wait for that byte, and blocks the main loop while it closes a
-    connection.
+    gunicorn's own worker has a thread wait for that byte, as its main loop does only between two requests.
+    It also blocks the main loop while it closes a connection.
     """
+
+    def notify(self) -> None:
+        """Tell the master that this worker runs, and the other workers how many connections it has."""
+        super().notify()
+        tell(self.slot, self.nr_conns if self.alive else NOBODY)
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, unless a worker with fewer takes it."""
+        let_others_accept(self.nr_conns)
+        super().accept(listener)
+        tell(self.slot, self.nr_conns)
 
     def enqueue_req(self, conn: Any) -> None:
         """Pass a connection to the threads; wait in the main loop first if it is new."""

@@ -1,5 +1,6 @@
 """The processes of a gunicorn master."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.service import wait_until
@@ -40,3 +41,14 @@ def await_exit(pid: int) -> None:
             return True
 
     wait_until(has_exited)
+
+
+def clients(pid: int, port: int) -> set[int]:
+    """Return the ports of the clients that are connected to this port of a process, or have hung up."""
+    inodes = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            inodes.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = [s[2] for s in sockets if s[1].endswith(f":{port:04X}") and s[9] in inodes]
+    return {int(remote.partition(":")[2], 16) for remote in ours} - {0}  # the listener has no client
