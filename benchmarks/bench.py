@@ -18,11 +18,16 @@ The rules that make the comparison fair:
 6.  Where two contenders cannot be equal, the peer gets the advantage. Goatfish runs as deployed, with its
     own gunicorn.conf.py and all features: rate limits, ETags, request IDs, strict queries, problem details,
     signed cursors and the access log. The peers have none of these, and write no log.
-7.  CPU is the user and system time of the server's whole process tree per request, from /proc. PostgreSQL's
+7.  All keep their connections open, and each worker's share of the CPU and of the requests is shown, because
+    connections that are not balanced leave a worker idle. The share of requests is that of the bytes sent.
+8.  No page is written if the rounds of a contender differ by more than 15 %, or if a process that is not
+    part of the benchmark took more than 5 % of the CPU.
+9.  CPU is the user and system time of the server's whole process tree per request, from /proc. PostgreSQL's
     CPU is that of the processes that serve this database. Memory is resident memory, with shared pages
     counted once. wrk runs on the same machine, which slows down all contenders alike.
 """
 
+import os
 import shutil
 import signal
 import subprocess
@@ -30,9 +35,10 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from tempfile import TemporaryDirectory
 
 import orjson
@@ -40,15 +46,16 @@ import orjson
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.fill import TABLE, Connection, connect, database, fill, key_of
 from benchmarks.operations import OPERATIONS, Operation, WrongAnswerError, check
-from benchmarks.processes import cpu, memory, postgres, serving, tree
+from benchmarks.processes import census, cpu, memory, parent, postgres, sent, serving, tree
 from benchmarks.progress import Progress
-from benchmarks.report import Results, Sample, page, tables
+from benchmarks.report import Results, Sample, doubts, page, tables
 
 OWNERS = 50
 ROWS = 100_000
 CONNECTIONS = 16
 TARGETS = 2_000  # rows to request, from all owners
 WARM_UP = 1  # seconds
+STRANGE = 0.05  # of the CPU
 MARKS = "<!-- measured -->", "<!-- /measured -->"  # the text between them is replaced
 SCRIPT = Path(__file__).parent / "wrk/drive.lua"
 
@@ -56,6 +63,10 @@ RESTORE = f"""
 DELETE FROM {TABLE} WHERE version > 1 OR created_at > (SELECT max(created_at) FROM bench_kept);
 INSERT INTO {TABLE} SELECT * FROM bench_kept k WHERE NOT EXISTS (SELECT FROM {TABLE} s WHERE s.id = k.id)
 """
+
+
+Taken = dict[tuple[int, int], tuple[str, float]]
+"""The name of a process and the CPU time that it took in seconds, by its id and start time."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,13 @@ class Bench:
     targets: list[tuple[int, str]]
     folder: Path
 
-    def drive(self, operation: Operation, address: str, seconds: int) -> dict[str, float]:
-        """Send requests for `seconds`, and return wrk's counts. Raises WrongAnswerError."""
+    def drive(
+        self, operation: Operation, address: str, seconds: int
+    ) -> tuple[dict[str, float], dict[int, int]]:
+        """Send requests for `seconds`. Raises WrongAnswerError.
+
+        Returns wrk's counts, and how many bytes each process sent on the connections that are open halfway.
+        """
         # wrk keeps all requests in memory, and those with 1,000 rows are long, so send one per owner.
         targets = self.targets[:OWNERS] if operation.name == "bulk" else self.targets
         file, body = self.folder / "targets", self.folder / "body"
@@ -78,15 +94,18 @@ class Bench:
             body.write_bytes(operation.body)
             arguments.append(str(body))
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
-        run = subprocess.run(
-            [*command, address, "--", *arguments], capture_output=True, text=True, timeout=seconds + 60
-        )
+        with subprocess.Popen(
+            [*command, address, "--", *arguments], stdout=PIPE, stderr=PIPE, text=True
+        ) as run:
+            time.sleep(seconds / 2)
+            bytes_sent = sent(int(address.rpartition(":")[2]))
+            output, errors = run.communicate(timeout=seconds + 60)
         if run.returncode:
-            raise WrongAnswerError(f"wrk failed: {run.stderr or run.stdout}")
-        counted: dict[str, float] = orjson.loads(run.stdout.splitlines()[-1])
+            raise WrongAnswerError(f"wrk failed: {errors or output}")
+        counted: dict[str, float] = orjson.loads(output.splitlines()[-1])
         if counted["failed"] or counted["socket_errors"]:
             raise WrongAnswerError(f"{operation.title}: {counted}")
-        return counted
+        return counted, bytes_sent
 
     def measure(self, operation: Operation, address: str, server: int, seconds: int) -> Sample:
         """Measure one contender at one operation. Raises WrongAnswerError."""
@@ -96,10 +115,14 @@ class Bench:
             check(operation, address, self.connection, owner, id)
         self.drive(operation, address, WARM_UP)
         self.settle()
-        own, database = cpu(tree(server)), cpu(postgres(self.connection))
-        counted = self.drive(operation, address, seconds)
-        own, database = cpu(tree(server)) - own, cpu(postgres(self.connection)) - database
-        resident = memory(tree(server))
+        before, database = census(), cpu(postgres(self.connection))
+        started = time.monotonic()
+        counted, bytes_sent = self.drive(operation, address, seconds)
+        database = cpu(postgres(self.connection)) - database
+        taken, passed = used(before, census()), time.monotonic() - started
+        family = tree(server)
+        workers = {pid: seconds for (pid, _), (_, seconds) in taken.items() if pid in family}
+        resident = memory(family)
         self.settle()
         for owner, id in samples:
             check(operation, address, self.connection, owner, id)
@@ -110,10 +133,22 @@ class Bench:
             rate=requests / counted["seconds"],
             p50=counted["p50"],
             p99=counted["p99"],
-            cpu=own / requests * 1e6,
+            cpu=sum(workers.values()) / requests * 1e6,
             database=database / requests * 1e6 if postgres(self.connection) else None,
             memory=resident / 2**20,
+            shares=shares(workers),
+            requests=shares(bytes_sent),
+            strangers=self.strangers(taken, family, passed),
         )
+
+    def strangers(self, taken: Taken, family: Iterable[int], seconds: float) -> dict[str, float]:
+        """Return the share of the CPU that each program took which is not a part of the benchmark."""
+        known = {*family, *tree(parent(self.connection.info.backend_pid) or 0), os.getpid()}
+        found: dict[str, float] = defaultdict(float)
+        for (pid, _), (name, cpu_time) in taken.items():
+            if pid not in known and name != "wrk":
+                found[name] += cpu_time / seconds / (os.cpu_count() or 1)
+        return {name: share for name, share in found.items() if share > STRANGE}
 
     def settle(self) -> None:
         """Wait for statements that are still running after wrk has stopped."""
@@ -132,6 +167,18 @@ class Bench:
         for statement in RESTORE.split(";"):
             self.connection.execute(statement.encode())
         self.connection.execute(f"VACUUM ANALYZE {TABLE}")
+
+
+def used(before: Taken, after: Taken) -> Taken:
+    """Return what each process took in between."""
+    none = "", 0.0
+    return {key: (name, total - before.get(key, none)[1]) for key, (name, total) in after.items()}
+
+
+def shares(counted: Mapping[int, float]) -> list[float]:
+    """Return each worker's share, the largest first; the master and its helpers take next to nothing."""
+    total = sum(counted.values()) or 1
+    return sorted((each / total for each in counted.values() if each / total > 0.005), reverse=True)
 
 
 def main() -> None:
@@ -154,12 +201,14 @@ def main() -> None:
         targets = [(row[0], row[1]) for row in connection.execute(query.encode())]
         results = run(Bench(url, connection, targets, Path(folder)), options)
         version = connection.info.parameter_status("server_version") or ""
-    report = page(results, options, version)
+    report, found = page(results, options, version), doubts(results)
+    sys.stdout.write(tables(results) + "\n")
+    if found:
+        sys.exit("No page is written, because these figures cannot be trusted:\n" + "\n".join(found))
     if options.write:
         written = options.write.read_text()
         begin, end = (written.index(mark) for mark in MARKS)
         options.write.write_text(f"{written[: begin + len(MARKS[0])]}\n\n{report}\n{written[end:]}")
-    sys.stdout.write(tables(results) + "\n")
 
 
 def run(bench: Bench, options: Namespace) -> Results:

@@ -1,6 +1,8 @@
 """Starts and stops servers, and reads their and PostgreSQL's resource usage from /proc."""
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -112,6 +114,31 @@ def started(pid: int) -> int:
 def cpu(pids: Iterable[int]) -> float:
     """Return the user and system CPU time of the processes, in seconds."""
     return sum(int(fields[11]) + int(fields[12]) for pid in pids if (fields := stat(pid))) / TICKS
+
+
+def census() -> dict[tuple[int, int], tuple[str, float]]:
+    """Return the name and the CPU time in seconds of each process, by its id and its start time."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (fields := stat(int(entry.name))):
+            with suppress(OSError):
+                name = (entry / "comm").read_text().strip()
+                found[int(entry.name), int(fields[19])] = name, (int(fields[11]) + int(fields[12])) / TICKS
+    return found
+
+
+def sent(port: int) -> dict[int, int]:
+    """Return how many bytes each process has sent on its open connections to a port; empty without `ss`."""
+    if shutil.which("ss") is None:
+        return {}
+    command = ["ss", "-Htnpi", "state", "established", "sport", f"= :{port}"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    found: dict[int, int] = {}
+    for connection, details in zip(lines[::2], lines[1::2], strict=False):
+        pid, size = re.search(r"pid=(\d+)", connection), re.search(r"bytes_sent:(\d+)", details)
+        if pid and size:
+            found[int(pid[1])] = found.get(int(pid[1]), 0) + int(size[1])
+    return found
 
 
 def memory(pids: Iterable[int]) -> int:

@@ -13,10 +13,9 @@ from statistics import median
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.operations import Operation
 
-HEAD = """\
-| | requests/s | × Goatfish | p50, ms | p99, ms | CPU, µs | × Goatfish | PostgreSQL CPU, µs | memory, MiB |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|
-"""
+COLUMNS = ["requests/s", "× Goatfish", "p50, ms", "p99, ms", "CPU, µs", "× Goatfish"]
+COLUMNS += ["workers' CPU, requests, %", "PostgreSQL CPU, µs", "memory, MiB"]
+HEAD = f"| | {' | '.join(COLUMNS)} |\n|---|{'--:|' * len(COLUMNS)}\n"
 
 PAGE = """\
 ```sh
@@ -31,6 +30,8 @@ make bench ARGS="{arguments}"
 {tables}
 """
 
+SPREAD = 0.15  # of requests per second, between rounds
+
 PACKAGES = (
     "django|gunicorn|fastapi|uvicorn|uvloop|sqlalchemy|asyncpg|litestar|msgspec|djangorestframework|"
     "django-ninja|psycopg|orjson|pydantic"
@@ -39,7 +40,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: requests per second, milliseconds, microseconds of CPU per request, mebibytes."""
+    """One run: requests per second, milliseconds, microseconds of CPU per request, mebibytes, and shares."""
 
     rate: float
     p50: float
@@ -47,6 +48,12 @@ class Sample:
     cpu: float
     database: float | None
     memory: float
+    shares: list[float]
+    """Each worker's share of the CPU, the largest first."""
+    requests: list[float]
+    """Each worker's share of the requests."""
+    strangers: dict[str, float]
+    """The share of the machine's CPU that other programs took, if it was large."""
 
 
 Results = dict[tuple[Operation, Contender], list[Sample]]
@@ -79,10 +86,32 @@ def row(results: Results, operation: Operation, contender: Contender) -> str:
         f"{median(s.p99 for s in samples):.1f}",
         f"{median(s.cpu for s in samples):,.0f}",
         ratio(samples, own, lambda sample: sample.cpu),
+        f"{mixed([s.shares for s in samples])}, {mixed([s.requests for s in samples])}",
         f"{median(database):,.0f}" if database else "–",
         f"{median(s.memory for s in samples):,.0f}",
     ]
     return f"| {' | '.join(cells)} |\n"
+
+
+def mixed(runs: list[list[float]]) -> str:
+    """Return the median of the largest share, the second largest and so on, in percent."""
+    columns = zip(*runs, strict=False)
+    return "/".join(f"{100 * median(column):.0f}" for column in columns) or "–"
+
+
+def doubts(results: Results) -> list[str]:
+    """Return why figures cannot be trusted: rounds that differ, and other programs that took the CPU."""
+    found = []
+    for (operation, contender), samples in results.items():
+        what, rates = f"{operation.title}, {contender.title}", [sample.rate for sample in samples]
+        spread = (max(rates) - min(rates)) / median(rates)
+        if spread > SPREAD:
+            found.append(f"{what}: the requests per second of the rounds differ by {spread:.0%}")
+        for sample in samples:
+            found += [
+                f"{what}: {name} took {share:.0%} of the CPU" for name, share in sample.strangers.items()
+            ]
+    return found
 
 
 def ratio(samples: list[Sample], own: list[Sample], of: Callable[[Sample], float]) -> str:

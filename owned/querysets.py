@@ -1,8 +1,8 @@
 """The querysets of owned resources: Django's own, which also keep versions and know whose rows they are."""
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.conf import settings
@@ -11,11 +11,11 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from owned.ids import ID_PATTERN
-from owned.postgresql.copying import BATCH, copy_in
+from owned.postgresql.copying import BATCH, copy_in, copy_new
 from owned.postgresql.locks import locked
 from owned.postgresql.replicas import alias_for, note_write
 from owned.statements import columns_of, select_one
-from owned.validation import attributes, check_integers, check_rows, check_update, new_row, own_fields
+from owned.validation import attributes, check_integers, check_rows, check_update, new_row, values_of
 from owned.versions import VersionConflict, keep, keep_deleted, kept, number_new, stamps
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -87,32 +87,34 @@ class OwnedQuerySet(QuerySet[ModelT]):
         return super().create(*args, **self._owner(), **attributes(self.model, values))
 
     def create_many(self, items: Iterable[Any]) -> list[str]:
-        """Create a row of each item, all or none; returns their ids in order.
+        """Create a row of each item: a mapping, or an object with the fields as attributes.
 
-        An item is a mapping, or an object with the fields as attributes. Each row is a microsecond older than
-        the one before, so newest first is their order. Like `bulk_create`, this calls no `save()` and sends
-        no signals. Raises ValidationError and IntegrityError.
+        Returns their ids, newest first. Like `bulk_create`, this calls no `save()` and sends no signals.
+        Raises ValidationError and IntegrityError, and then creates none.
         """
-        using, now = self._writer(), timezone.now()
-        rows: list[Any] = []
-        for place, item in enumerate(items):
-            time = now - timedelta(microseconds=place)
-            values = item if isinstance(item, Mapping) else own_fields(self.model, item)
-            rows.append(new_row(self.model, {"created_at": time, "updated_at": time, **values}))
-        insert = QuerySet.bulk_create
-        self._insert_many(rows, using, lambda: copy_in(using, rows) or insert(self, rows, BATCH))
-        return [row.pk for row in rows]
+        using = self._writer()
+        values = values_of(self.model, items, {**stamps(), **self._owner()})
+        with transaction.atomic(using=using, savepoint=False):
+            ids = copy_new(using, self.model, values)
+        if ids is None:
+            rows = [new_row(self.model, each) for each in values]
+            create = partial(QuerySet.bulk_create, self, rows, BATCH)
+            self._insert_many(rows, using, lambda: copy_in(using, rows) or create())
+            ids = [row.pk for row in rows]
+        return ids
 
     def bulk_create(self, objs: Iterable[Any], batch_size: Any = None, *args: Any, **options: Any) -> Any:
         """Create rows as Django does."""
         if options.get("update_conflicts"):
             raise NotSupportedError("update_conflicts would replace versions without keeping them.")
         rows, create, size = list(objs), super().bulk_create, batch_size or BATCH
+        for row, (name, value) in product(rows, {**stamps(), **self._owner()}.items()):
+            setattr(row, name, value)
         self._insert_many(rows, self._writer(), lambda: create(rows, size, *args, **options))
         return rows
 
     def _insert_many(self, rows: list[Any], using: str, insert: Any) -> None:
-        number_new(using, rows, **stamps(), **self._owner())
+        number_new(using, rows)
         check_rows(self.model, using, rows)
         with transaction.atomic(using=using, savepoint=False):
             if rows:

@@ -1,12 +1,14 @@
 """What a row must not hold, checked before it is written: integers and keys that no constraint refuses."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.db.models import Exists, F, OuterRef, Value
+from django.utils import timezone
 
 from owned.compiled import integer_range
 from owned.states import columns
@@ -67,6 +69,19 @@ def attributes(model: type[models.Model], values: Mapping[str, Any]) -> dict[str
     """Return values by the names of a model's attributes: an id given for a foreign key is not an object."""
     keys = foreign_keys(model)
     return {n if isinstance(v, models.Model) else keys.get(n, n): v for n, v in values.items()}
+
+
+def values_of(model: type[models.Model], items: Iterable[Any], shared: Mapping[str, Any]) -> list[Any]:
+    """Return the values of a row for each item: a mapping, or an object with the fields as attributes.
+
+    Each row is a microsecond older than the one before.
+    """
+    now, found = timezone.now(), []
+    for place, item in enumerate(items):
+        time = now - timedelta(microseconds=place)
+        values = item if isinstance(item, Mapping) else own_fields(model, item)
+        found.append({"created_at": time, "updated_at": time, **values, **shared})
+    return found
 
 
 def new_row(model: type[models.Model], values: Mapping[str, Any]) -> models.Model:

@@ -108,18 +108,17 @@ def kind_of(model: type[models.Model]) -> str:
 
 def next_versions(using: str, rows: Sequence[Any]) -> list[int]:
     """Return the version of each row that is about to be created: not 1 if a deleted row had its id."""
-    given = [row.pk for row in rows if not isinstance(row.pk, NewID)]
+    given = [row.id for row in rows if not isinstance(row.id, NewID)]
     kept = Version.objects.using(using).filter(object_id__in=given)
     last = dict(kept.values_list("object_id").annotate(Max("version")).order_by()) if given else {}
-    return [last.get(row.pk, 0) + 1 for row in rows]
+    return [last.get(row.id, 0) + 1 for row in rows] if last else [1] * len(rows)
 
 
-def number_new(using: str, rows: Sequence[Any], **shared: Any) -> None:
-    """Set the versions of rows that are about to be created, and values that they share."""
+def number_new(using: str, rows: Sequence[Any]) -> None:
+    """Set the versions of rows that are about to be created."""
     for row, version in zip(rows, next_versions(using, rows), strict=True):
-        row.pk = str(row.pk) if row.pk else row.pk  # which is no NewID from now on
-        for name, value in {**shared, "version": version}.items():
-            setattr(row, name, value)
+        row.id = str(row.id) if row.id else row.id  # which is no NewID from now on
+        row.version = version
 
 
 @cache
