@@ -20,8 +20,8 @@ The rules that make the comparison fair:
     signed cursors and the access log. The peers have none of these, and write no log.
 7.  All keep their connections open, and each worker's share of the CPU and of the requests is shown, because
     connections that are not balanced leave a worker idle. The share of requests is that of the bytes sent.
-8.  No page is written if the rounds of a contender differ by more than 15 %, or if a process that is not
-    part of the benchmark took more than 5 % of the CPU.
+8.  No page is written if the rounds of Goatfish differ by more than 15 %, or if a program that is not part of
+    the benchmark took more than 5 % of the CPU. How much the rounds of each peer differ is shown.
 9.  CPU is the user and system time of the server's whole process tree per request, from /proc. PostgreSQL's
     CPU is that of the processes that serve this database. Memory is resident memory, with shared pages
     counted once. wrk runs on the same machine, which slows down all contenders alike.
@@ -61,6 +61,7 @@ SCRIPT = Path(__file__).parent / "wrk/drive.lua"
 
 RESTORE = f"""
 DELETE FROM {TABLE} WHERE version > 1 OR created_at > (SELECT max(created_at) FROM bench_kept);
+TRUNCATE owned_version;
 INSERT INTO {TABLE} SELECT * FROM bench_kept k WHERE NOT EXISTS (SELECT FROM {TABLE} s WHERE s.id = k.id)
 """
 
