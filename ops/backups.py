@@ -26,6 +26,10 @@ from psycopg.pq import Conninfo
 from ops.models import Backup
 
 SIGNATURES = {"postgresql": ("PostgreSQL", b"PGDMP"), "sqlite": ("SQLite", b"SQLite format 3\0")}
+TABLES = {
+    "postgresql": "SELECT count(*) FROM pg_tables WHERE schemaname = ANY (current_schemas(false))",
+    "sqlite": "SELECT count(*) FROM sqlite_master",
+}
 SESSIONS = Session._meta.db_table
 
 
@@ -68,7 +72,10 @@ def restore(path: Path, using: str) -> None:
 
 def is_empty(using: str) -> bool:
     """Return whether a database has no tables, not even those of `migrate`."""
-    return not connections[using].introspection.table_names()
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES[connection.vendor])
+        return bool(cursor.fetchone() == (0,))
 
 
 @contextmanager
