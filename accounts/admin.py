@@ -1,7 +1,7 @@
 """Admin for users and their API keys."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from axes.models import AccessFailureLog, AccessLog
@@ -11,7 +11,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models, router, transaction
+from django.db.models.deletion import Collector
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -82,12 +83,11 @@ class UserAdmin(AuditedAdmin, StockUserAdmin):  # type: ignore[type-arg]
         self, objs: Sequence[User] | models.QuerySet[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Count the related objects. Django loads every one of them, which can be a million simulations."""
-        counts: Counter[Any] = Counter({User: len(objs)})
-        links: Iterable[Any] = User._meta.get_fields(include_hidden=True)
-        for link in links:
-            if link.auto_created and not link.concrete and link.on_delete is models.CASCADE:
-                theirs = link.related_model._base_manager.filter(**{f"{link.field.name}__in": objs})
-                counts[link.related_model] += theirs.count()
+        collector = Collector(using=router.db_for_write(User))
+        collector.collect(objs)
+        counts = Counter({model: len(rows) for model, rows in collector.data.items()})
+        for rows in collector.fast_deletes:
+            counts[rows.model] += rows.count()
         forbidden = {
             str(model._meta.verbose_name)
             for model in counts

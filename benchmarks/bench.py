@@ -144,7 +144,8 @@ class Bench:
 
     def strangers(self, taken: Taken, family: Iterable[int], seconds: float) -> dict[str, float]:
         """Return the share of the CPU that each program took which is not a part of the benchmark."""
-        known = {*family, *tree(parent(self.connection.info.backend_pid) or 0), os.getpid()}
+        local = postgres(self.connection) and parent(self.connection.info.backend_pid)
+        known = {*family, *(tree(local) if local else ()), os.getpid()}
         found: dict[str, float] = defaultdict(float)
         for (pid, _), (name, cpu_time) in taken.items():
             if pid not in known and name != "wrk":

@@ -28,7 +28,8 @@ from ops.models import Backup
 SIGNATURES = {"postgresql": ("PostgreSQL", b"PGDMP"), "sqlite": ("SQLite", b"SQLite format 3\0")}
 TABLES = {
     "postgresql": "SELECT count(*) FROM pg_tables WHERE schemaname = ANY (current_schemas(false))",
-    "sqlite": "SELECT count(*) FROM sqlite_master",
+    # Not the tables of SQLite itself, which stay when others are dropped.
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'",
 }
 SESSIONS = Session._meta.db_table
 

@@ -94,8 +94,7 @@ class OwnedQuerySet(QuerySet[ModelT]):
         """
         using = self._writer()
         values = values_of(self.model, items, {**stamps(), **self._owner()})
-        with transaction.atomic(using=using, savepoint=False):
-            ids = copy_new(using, self.model, values)
+        ids = copy_new(using, self.model, values)
         if ids is None:
             rows = [new_row(self.model, each) for each in values]
             create = partial(QuerySet.bulk_create, self, rows, BATCH)

@@ -18,7 +18,7 @@ from django.test import SimpleTestCase
 
 from tests.test_house import LAYERS
 
-MOST = 39  # names; fewer are better
+MOST = 42  # names; fewer are better
 
 
 class Private(NamedTuple):
@@ -127,6 +127,12 @@ PRIVATE_APIS = [
         ["timezone"],
         ["owned/postgresql/times.py"],
         "Django would put its own loader of times back, which takes more than half of a list of 100.",
+    ),
+    Private(
+        "django.db.models.deletion.Collector",
+        ["collect", "data", "fast_deletes"],
+        ["accounts/admin.py"],
+        "The page that confirms the deletion of a user would load every object of theirs.",
     ),
     Private(
         "django.dispatch.Signal",
@@ -254,6 +260,7 @@ DUNDER = {"__class__", "__doc__", "__init__", "__mro__", "__module__", "__name__
     "__cause__",
     "__getitem__",
     "__self__",
+    "__setattr__",
     "__wrapped__",
     "__pydantic_decorators__",  # in pydantic's API documentation
     "__pydantic_init_subclass__",

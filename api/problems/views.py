@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 from api.problems import types
 from api.problems.problem import Problem, too_large, unreadable_header
 from api.problems.types import PROBLEM_TYPES
-from ops.middleware.requests import Request
 
 
 @require_safe
@@ -29,9 +28,9 @@ def problem_page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "problems/detail.html", context)
 
 
-def bad_request(request: Request, exception: Exception) -> HttpResponseBase:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Respond to a suspicious request (`handler400`)."""
-    if not request.is_api:
+    if not getattr(request, "is_api", False):
         return defaults.bad_request(request, exception)
     if isinstance(exception, DisallowedHost):
         problem = unreadable_header("Host", "is not a name of this service", "host_not_allowed")
@@ -42,22 +41,22 @@ def bad_request(request: Request, exception: Exception) -> HttpResponseBase:
     return problem.response(request)
 
 
-def permission_denied(request: Request, exception: Exception) -> HttpResponseBase:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Respond to a request that is not allowed (`handler403`)."""
-    if not request.is_api:
+    if not getattr(request, "is_api", False):
         return defaults.permission_denied(request, exception)
     return Problem(types.FORBIDDEN, "This operation is not allowed.").response(request)
 
 
-def not_found(request: Request, exception: Exception) -> HttpResponseBase:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Respond to an unknown path (`handler404`)."""
-    if not request.is_api:
+    if not getattr(request, "is_api", False):
         return defaults.page_not_found(request, exception)
     return Problem(types.NOT_FOUND, "There is nothing at this path.").response(request)
 
 
-def server_error(request: Request) -> HttpResponseBase:
+def server_error(request: HttpRequest) -> HttpResponseBase:
     """Respond after a crash (`handler500`)."""
-    if not request.is_api:
+    if not getattr(request, "is_api", False):
         return defaults.server_error(request)
     return Problem(types.INTERNAL_ERROR, types.INTERNAL_ERROR.cause).response(request)

@@ -8,11 +8,21 @@ from typing import Any
 
 import psycopg
 from django import db
-from django.db import connections
-from django.db.models import CharField, DateField, DateTimeField, Field, GeneratedField, Model, TextField
+from django.db import connections, transaction
+from django.db.models import (
+    CharField,
+    DateField,
+    DateTimeField,
+    Field,
+    ForeignKey,
+    GeneratedField,
+    Model,
+    TextField,
+)
 
 from ops.wrappers import watched
 from owned.compiled import quoted
+from owned.ids import NewID
 from owned.postgresql.replicas import note_write
 from owned.states import columns
 from owned.validation import check_values, checked, owned_keys
@@ -24,6 +34,8 @@ SENT_AS_THEY_ARE = {CharField: {str, NoneType}, TextField: {str, NoneType}, Date
 
 AS_GIVEN = (Field.pre_save, DateField.pre_save, DateTimeField.pre_save)
 """What sets a field to the value that it has, but for `auto_now` and `auto_now_add`."""
+DESCRIPTORS = (Field.descriptor_class, ForeignKey.descriptor_class)
+"""What holds the value that an instance is given."""
 
 
 def copy_in(using: str, rows: list[Any]) -> bool:
@@ -45,35 +57,37 @@ def copy_new(using: str, model: Any, items: Sequence[Any]) -> list[str] | None:
     Returns their ids, or None if a field, a value or the database needs instances. Raises ValidationError.
     """
     known = {field.attname for field in copied(model)} - {"id", "version"}
-    if not (may_copy(using, model) and _is_plain(model) and all(known.issuperset(item) for item in items)):
+    is_known = all(known.issuperset(item) for item in items)
+    if not (items and is_known and may_copy(using, model) and _is_plain(model)):
         return None
     values = {}
     for field in copied(model):
         name, default = field.attname, field.get_default
         values[name] = [item[name] if name in item else default() for item in items]
     kinds = {kind for column in values.values() for kind in set(map(type, column))}
-    if any(hasattr(kind, "resolve_expression") or issubclass(kind, Model) for kind in kinds):
+    if any(hasattr(kind, "resolve_expression") for kind in kinds) or {*map(type, values["id"])} != {NewID}:
         return None
     for owner in {*values["owner_id"]} if owned_keys(model) else {None}:
         theirs = [place for place, each in enumerate(values["owner_id"]) if owner in (None, each)]
         check_values(model, using, owner, {n: [values[n][p] for p in theirs] for n in checked(model)})
     values["id"] = list(map(str, values["id"]))
-    if items:
+    with transaction.atomic(using=using, savepoint=False):
         copy_columns(using, model, list(values.values()))
-    for owner in {*values["owner_id"]}:
-        note_write(using, owner)
+        for owner in {*values["owner_id"]}:
+            note_write(using, owner)
     return values["id"]
 
 
 @cache
 def _is_plain(model: Any) -> bool:
-    """Return whether a row holds just the values that it is given."""
+    """Return whether an instance would hold just the values that it is given."""
     fields = copied(model)
     automatic = any(getattr(f, "auto_now", False) or getattr(f, "auto_now_add", False) for f in fields)
     return (
         not automatic
         and all(type(field).pre_save in AS_GIVEN for field in fields)
-        and model.__init__ is Model.__init__
+        and all(field.descriptor_class in DESCRIPTORS for field in fields)
+        and (model.__init__, model.__setattr__) == (Model.__init__, Model.__setattr__)
     )
 
 

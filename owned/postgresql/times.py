@@ -31,3 +31,8 @@ def read_times_quickly(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Set a new connection up."""
     if connection.vendor == "postgresql":
         connection.connection.adapters.register_loader("timestamptz", UTCLoader)
+
+
+def read_times_directly(cursor: Any) -> None:
+    """Let one cursor use psycopg's loader itself, without a call of `UTCLoader` for each query."""
+    cursor.adapters.register_loader("timestamptz", PSYCOPGS)

@@ -7,10 +7,12 @@ from unittest import mock
 
 from django.contrib.staticfiles import finders
 from django.db import InternalError, OperationalError, connection
-from django.test import override_settings
+from django.http import Http404
+from django.test import RequestFactory, override_settings
 from psycopg.errors import IdleInTransactionSessionTimeout, InFailedSqlTransaction, ReadOnlySqlTransaction
 
 from api.problems.types import PROBLEM_TYPES
+from api.problems.views import not_found, server_error
 from tests.base import ApiTestCase
 
 
@@ -32,6 +34,11 @@ class PathTests(ApiTestCase):
                     self.assertProblem(self.call("GET", path, key=key), 404, "not-found")
 
     @override_settings(DEBUG=True)
+    def test_the_error_pages_need_no_middleware(self) -> None:
+        request = RequestFactory().get("/missing")
+        for response, status in ((not_found(request, Http404()), 404), (server_error(request), 500)):
+            self.assertEqual(response.status_code, status)
+
     def test_an_unknown_path_is_a_problem_in_debug_mode(self) -> None:
         self.assertProblem(self.call("GET", "/api/nope"), 404, "not-found")
 

@@ -20,7 +20,7 @@ from owned.statements import parameter, where
 from owned.validation import SHARED
 from simulations.models import Simulation
 from tests.owned.things.cases import ThingTestCase
-from tests.owned.things.models import Everything, Notice, Thing
+from tests.owned.things.models import Everything, Notice, Part, Thing
 
 
 class OwnerTests(ThingTestCase):
@@ -106,6 +106,14 @@ class OwnerTests(ThingTestCase):
         self.assertEqual([row.owner for row in made], [self.alice] * 8)
         self.assertEqual(rows.count(), 8)
 
+    def test_no_name_of_the_owner_in_an_item_overrides_for_owner(self) -> None:
+        dates = {"start_date": date(2026, 1, 1), "end_date": date(2026, 1, 2)}
+        both = {"owner_id": self.alice.pk, "owner": self.bob}
+        for model, values in ((Thing, {"name": "a"}), (Simulation, {"name": "a", **dates})):
+            rows = model.objects.for_owner(self.alice)
+            rows.create_many([{**values, **both}, {**values, "owner": self.bob}])
+            self.assertEqual((rows.count(), model.objects.count()), (2, 2), model)
+
 
 class LockTests(TransactionTestCase):
     def test_get_for_update_needs_a_transaction(self) -> None:
@@ -153,6 +161,14 @@ class ManyTests(ThingTestCase):
     def test_rows_say_who_made_them(self) -> None:
         (row,) = self.create({"name": "a"})
         self.assertEqual((row.changed_by, row.changed_via, row.changed_request), ("", "command", "-"))
+
+    def test_values_that_are_refused_leave_the_callers_transaction_usable(self) -> None:
+        with transaction.atomic():
+            with self.assertRaises(ValidationError):
+                Thing.objects.for_owner(self.alice).create_many([{"name": "a", "number": 2**70}])
+            with self.assertRaises(ValidationError):
+                Part.objects.for_owner(self.alice).create_many([{"thing_id": "2" * 20, "name": "a"}])
+            self.assertEqual(Thing.objects.count(), 0)
 
     def test_all_or_none_are_made(self) -> None:
         duplicate = Thing.objects.for_owner(self.alice).create(name="a").pk
