@@ -43,7 +43,8 @@ VALID_KEY = Compiled(
         .filter(digest=Parameter("digest", BinaryField()))
         .order_by()
         .values_list("id", "user_id", "user__username", *KEY_FIELDS)
-    )
+    ),
+    one=True,
 )
 
 

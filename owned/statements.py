@@ -36,7 +36,7 @@ def select_one(model: type[models.Model], *, lock: bool = False) -> Compiled:
         rows = where(model, "owner", "id")
         return (rows.select_for_update() if lock else rows).values_list(*columns_of(model))
 
-    return Compiled(build)
+    return Compiled(build, one=True)
 
 
 @lru_cache(maxsize=256)
