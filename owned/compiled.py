@@ -6,10 +6,9 @@ nothing else: what a manager or a router decides for each request is not compile
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from math import inf
 from threading import local
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -62,8 +61,7 @@ class Parameter(Expression):
         return self.output_field.get_db_prep_value(value, connection)
 
 
-@dataclass
-class Plan:
+class Plan(NamedTuple):
     """A statement as one connection runs it; the compiler turns what comes back into Python's values."""
 
     sql: str
@@ -169,7 +167,7 @@ class CompiledUpdate(CompiledWrite):
         table, where = self.fields[0].model._meta.db_table, plan.sql.partition(" WHERE ")[2]
         news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"UPDATE {quoted(table)} SET {places} WHERE {where}"  # noqa: S608 (the names are the model's)
-        return replace(plan, sql=sql, parameters=[*news, *plan.parameters])
+        return plan._replace(sql=sql, parameters=[*news, *plan.parameters])
 
 
 class CompiledInsert(CompiledWrite):
@@ -182,7 +180,7 @@ class CompiledInsert(CompiledWrite):
         table = quoted(self.fields[0].model._meta.db_table)
         news = [(f"new {field.attname}", field.get_db_prep_save) for field in self.fields]
         sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
-        return replace(plan, sql=sql, parameters=news)
+        return plan._replace(sql=sql, parameters=news)
 
 
 class CompiledCopy(CompiledWrite):
@@ -192,4 +190,4 @@ class CompiledCopy(CompiledWrite):
         plan = super().plan(connection)
         table, columns = self.fields[0].model._meta.db_table, [str(field.column) for field in self.fields]
         into = f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))})"
-        return replace(plan, sql=f"{into} {plan.sql}")
+        return plan._replace(sql=f"{into} {plan.sql}")

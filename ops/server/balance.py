@@ -9,14 +9,15 @@ from itertools import count
 from mmap import mmap
 from typing import Any
 
-WORKERS = 256  # of which the connections are known; more share their places
-NOBODY = 2**16 - 1
-TURN = 0.0001  # seconds, in which an idle worker is awake; five times as long costs 5 % of unkept connections
+WORKERS = 256  # slots; with more workers, some share one
+NO_WORKER = 2**16 - 1
+# Seconds, in which an idle worker wakes. Five times as long costs 5 % of the requests of clients that open a
+# connection for each.
+PAUSE = 0.0001
 
-# Made before gunicorn forks, so that all of its workers have it.
+# Made before gunicorn forks, so that all of its workers have it: a number of two bytes for each slot.
 open_connections = memoryview(mmap(-1, 2 * WORKERS)).cast("H")
-for place in range(WORKERS):
-    open_connections[place] = NOBODY
+open_connections[:] = memoryview(bytes([0xFF]) * 2 * WORKERS).cast("H")  # NO_WORKER
 
 free_slots: list[int] = []
 new_slots = count()
@@ -29,16 +30,16 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Free the slot of a worker that has ended, even one that was killed."""
-    tell(worker.slot, NOBODY)
+    tell(worker.slot, NO_WORKER)
     free_slots.append(worker.slot)
 
 
 def tell(slot: int, connections: int) -> None:
     """Tell the other workers how many connections this one has."""
-    open_connections[slot % WORKERS] = min(connections, NOBODY)
+    open_connections[slot % WORKERS] = min(connections, NO_WORKER)
 
 
 def let_others_accept(connections: int) -> None:
-    """Give a worker with fewer connections the time to accept a new one; it may be too busy to do so."""
+    """Pause if another worker has fewer connections, so that it accepts the new one unless it is busy."""
     if connections > min(open_connections):
-        time.sleep(TURN)
+        time.sleep(PAUSE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from ops.server.balance import NOBODY, let_others_accept, tell
+from ops.server.balance import NO_WORKER, let_others_accept, tell
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -23,7 +23,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def notify(self) -> None:
         """Tell the master that this worker runs, and the other workers how many connections it has."""
         super().notify()
-        tell(self.slot, self.nr_conns if self.alive else NOBODY)
+        tell(self.slot, self.nr_conns if self.alive else NO_WORKER)
 
     def accept(self, listener: Any) -> None:
         """Accept a connection, unless a worker with fewer takes it."""

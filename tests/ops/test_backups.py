@@ -16,7 +16,7 @@ from django.db import connection, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
 from accounts.models import User
-from ops.backups import new_file
+from ops.backups import is_empty, new_file
 from ops.models import Backup
 from simulations.models import Simulation
 from tests.base import VALID
@@ -29,6 +29,14 @@ LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40_9
 
 
 class RestoreTests(BackupTestCase):
+    def test_a_database_whose_tables_were_dropped_is_empty(self) -> None:
+        number = "serial" if connection.vendor == "postgresql" else "integer PRIMARY KEY AUTOINCREMENT"
+        with connections["empty"].cursor() as cursor:
+            cursor.execute(f"CREATE TABLE others (id {number})")
+            self.assertFalse(is_empty("empty"))
+            cursor.execute("DROP TABLE others")
+        self.assertTrue(is_empty("empty"))
+
     def test_restores_every_row_but_sessions(self) -> None:
         before = all_rows("full")
         self.assertRegex(self.command("backup", "full"), rf"^Backed up [\d,]+ bytes to {self.file}\.\n$")
